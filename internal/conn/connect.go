@@ -1,0 +1,237 @@
+package conn
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"time"
+
+	"golang.org/x/crypto/ssh"
+)
+
+// Connect makes a connection: credentials, addresses, TCP, handshake and
+// login, Verify, all within ConnectTimeout. The old connection is closed
+// first. One Connect runs at a time; another waits for it.
+func (c *SSHClient) Connect(ctx context.Context) error {
+	select {
+	case c.connecting <- struct{}{}:
+		defer func() { <-c.connecting }()
+	case <-ctx.Done():
+		return attemptError("", KindCanceled, context.Cause(ctx))
+	}
+	if old := c.live.Swap(nil); old != nil {
+		old.end(ReasonRequested, nil)
+	}
+
+	attempt, cancel := context.WithCancel(ctx)
+	defer cancel()
+	c.mu.Lock()
+	c.cancel = cancel
+	closed := c.closed
+	c.mu.Unlock()
+
+	timed, cancelTimed := context.WithTimeout(attempt, c.cfg.ConnectTimeout)
+	defer cancelTimed()
+	l, failure := c.establish(timed)
+	if failure != nil {
+		return c.explain(attempt, timed, failure)
+	}
+
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed != closed {
+		l.end(ReasonRequested, nil)
+		return attemptError("", KindCanceled, ErrStopped)
+	}
+	c.generation++
+	l.generation = c.generation
+	c.newest.Store(l)
+	c.live.Store(l)
+	return nil
+}
+
+// explain turns a failure that only says that its context ended into one that
+// says which limit that was.
+func (c *SSHClient) explain(attempt, timed context.Context, failure *Error) *Error {
+	if attempt.Err() != nil {
+		return attemptError(failure.Stage, KindCanceled, context.Cause(attempt))
+	}
+	if timed.Err() != nil {
+		failure.Err = fmt.Errorf("the attempt took longer than %v; on a slow link raise --rds-connect-timeout (%w)",
+			c.cfg.ConnectTimeout, failure.Err)
+	}
+	return failure
+}
+
+// establish goes through the stages. It leaves nothing open on failure.
+func (c *SSHClient) establish(ctx context.Context) (*link, *Error) {
+	login, failure := c.credentials()
+	if failure != nil {
+		return nil, failure
+	}
+	addrs, failure := stage(ctx, c, StageResolve, c.resolve)
+	if failure != nil {
+		return nil, failure
+	}
+	raw, failure := c.dial(ctx, addrs)
+	if failure != nil {
+		return nil, failure
+	}
+	w := newWire(raw)
+	l, failure := stage(ctx, c, StageHandshake, func(ctx context.Context) (*link, *Error) { return c.handshake(ctx, w, login) })
+	if failure != nil {
+		return nil, failure
+	}
+	l.report.PeerAddress = raw.RemoteAddr().String()
+	l.report.HostKeyCheck = login.check()
+	if _, failure = stage(ctx, c, StageVerify, func(ctx context.Context) (any, *Error) { return nil, c.verify(ctx, l) }); failure != nil {
+		l.end(ReasonUnusable, failure)
+		return nil, failure
+	}
+	return l, nil
+}
+
+// stage runs one stage and tells the observer.
+func stage[T any](ctx context.Context, c *SSHClient, s Stage, run func(context.Context) (T, *Error)) (T, *Error) {
+	info := StageInfo{Stage: s, Address: c.address}
+	start := time.Now()
+	ctx = c.cfg.Observer.StageStarted(ctx, info)
+	result, failure := run(ctx)
+	failure = orCanceled(ctx, failure)
+	c.cfg.Observer.StageEnded(ctx, StageResult{StageInfo: info, Err: failure, Duration: time.Since(start)})
+	return result, failure
+}
+
+// orCanceled keeps a shutdown from looking like a failure of the device.
+func orCanceled(ctx context.Context, failure *Error) *Error {
+	if failure != nil && errors.Is(ctx.Err(), context.Canceled) {
+		return attemptError(failure.Stage, KindCanceled, context.Cause(ctx))
+	}
+	return failure
+}
+
+// login is what one attempt proves itself with and expects.
+type login struct {
+	signer   ssh.Signer
+	hostKeys *HostKeys // nil: any
+}
+
+func (l login) check() string {
+	if l.hostKeys == nil {
+		return "off"
+	}
+	return "pinned"
+}
+
+// credentials reads the files anew, so that a rotation on disk heals by itself.
+func (c *SSHClient) credentials() (login, *Error) {
+	signer, err := LoadKey(c.cfg.KeyFile)
+	if err != nil {
+		return login{}, attemptError(StageCredentials, KindCredentials, fmt.Errorf("private key: %w", err))
+	}
+	if c.cfg.InsecureSkipVerify {
+		return login{signer: signer}, nil
+	}
+	hostKeys, err := LoadHostKeys(c.cfg.HostKeyFile, c.cfg.Host, c.cfg.Port)
+	if err != nil {
+		return login{}, attemptError(StageCredentials, KindCredentials, fmt.Errorf("host key: %w", err))
+	}
+	return login{signer: signer, hostKeys: hostKeys}, nil
+}
+
+// handshakeResult is what the goroutine of a handshake returns.
+type handshakeResult struct {
+	ssh      ssh.Conn
+	channels <-chan ssh.NewChannel
+	requests <-chan *ssh.Request
+	err      error
+	verified bool  // the host key was accepted
+	refused  error // the host key was not
+}
+
+// handshake runs version exchange, key exchange, host key check and login.
+// When ctx ends the connection is closed under it, and what the goroutine
+// still does is of no interest.
+func (c *SSHClient) handshake(ctx context.Context, w *wire, login login) (*link, *Error) {
+	done := make(chan handshakeResult, 1)
+	go func() {
+		var r handshakeResult
+		config := c.sshConfig(login, &r)
+		r.ssh, r.channels, r.requests, r.err = ssh.NewClientConn(w, c.address, config)
+		done <- r
+	}()
+	select {
+	case r := <-done:
+		if r.err != nil {
+			w.Close()
+			return nil, handshakeError(r, w.transportFailed())
+		}
+		return newLink(context.WithoutCancel(ctx), w, r, c), nil
+	case <-ctx.Done():
+		w.end(ReasonSilence, ctx.Err())
+		return nil, attemptError(StageHandshake, KindHandshake, ctx.Err())
+	}
+}
+
+// sshConfig notes in r what became of the host key.
+func (c *SSHClient) sshConfig(login login, r *handshakeResult) *ssh.ClientConfig {
+	config := &ssh.ClientConfig{
+		User:              c.cfg.User,
+		Auth:              []ssh.AuthMethod{ssh.PublicKeys(login.signer)},
+		HostKeyAlgorithms: secureHostKeyAlgorithms,
+	}
+	config.KeyExchanges, config.Ciphers, config.MACs = secureKeyExchanges, secureCiphers, secureMACs
+	check := func(ssh.PublicKey) error { return nil } // InsecureSkipVerify
+	if login.hostKeys != nil {
+		config.HostKeyAlgorithms = login.hostKeys.algorithms()
+		check = login.hostKeys.check
+	}
+	config.HostKeyCallback = func(_ string, _ net.Addr, key ssh.PublicKey) error {
+		r.refused = check(key)
+		r.verified = r.refused == nil
+		return r.refused
+	}
+	return config
+}
+
+// handshakeError finds the kind of a failed handshake. A refused login has no
+// type in x/crypto/ssh: it is what is left when the host key was accepted and
+// the transport held.
+func handshakeError(r handshakeResult, transportFailed bool) *Error {
+	kind := KindHandshake
+	switch {
+	case r.refused != nil:
+		return attemptError(StageHandshake, KindHostKey, r.refused)
+	case transportFailed:
+		kind = KindClosed
+	case r.verified:
+		kind = KindAuth
+	}
+	return attemptError(StageHandshake, kind, r.err)
+}
+
+// verify runs the command that proves the connection usable.
+func (c *SSHClient) verify(ctx context.Context, l *link) *Error {
+	var sent time.Time
+	exec := func(ctx context.Context, command string) (string, error) {
+		info := Command{Purpose: PurposeVerify, Text: command}
+		sent = time.Now()
+		ctx = c.cfg.Observer.CommandStarted(ctx, info)
+		output, failure := l.exec(ctx, command)
+		c.cfg.Observer.CommandEnded(ctx, CommandResult{Command: info, Err: failure, Duration: time.Since(sent)})
+		if failure != nil {
+			return output, failure
+		}
+		return output, nil
+	}
+	identity, err := c.cfg.Verify(ctx, exec)
+	if err != nil {
+		if reason, cause := l.wire.ending(); reason != "" {
+			err = errors.Join(err, cause)
+		}
+		return attemptError(StageVerify, KindUnusable, err)
+	}
+	l.report.setIdentity(identity, sent, time.Now())
+	return nil
+}

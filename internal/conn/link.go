@@ -1,0 +1,189 @@
+package conn
+
+import (
+	"context"
+	"errors"
+	"reflect"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/crypto/ssh"
+)
+
+// openTimeout bounds the opening of a session channel. RouterOS has been seen
+// to leave an open unanswered for ever when many were made at once.
+const openTimeout = 5 * time.Second
+
+// maxHungOpens is how many opens in a row may pass their deadline, while other
+// bytes flow, before the connection counts as unusable.
+const maxHungOpens = 3
+
+var (
+	errHungSessions = errors.New("the device leaves sessions unanswered")
+	errSilence      = errors.New("no byte from the device within the deadline of a probe")
+)
+
+// link is one SSH connection, from the end of its handshake to its end. It
+// ends once, for one reason.
+type link struct {
+	wire       *wire
+	ssh        ssh.Conn
+	observer   Observer
+	timeout    time.Duration // of a command
+	maxOutput  int
+	generation uint64 // set before the link is published
+	report     Report // set before the link is published
+	watch      *watchdog
+
+	done    chan struct{} // closed when the link ended
+	endOnce sync.Once
+
+	// slots holds a token for each session in use, abandoned ones included.
+	slots chan struct{}
+	// opening holds a token while an open is unanswered: opens go one at a time.
+	opening chan struct{}
+
+	hungOpens atomic.Int32 // opens past their deadline in a row, while bytes flow
+	abandoned atomic.Int32 // sessions and opens left behind that did not end since
+}
+
+// newLink starts the goroutines that serve the connection; they end with it.
+func newLink(ctx context.Context, w *wire, r handshakeResult, c *SSHClient) *link {
+	l := &link{
+		wire: w, ssh: r.ssh, observer: c.cfg.Observer,
+		timeout: c.cfg.CommandTimeout, maxOutput: c.cfg.MaxOutput,
+		done:    make(chan struct{}),
+		slots:   make(chan struct{}, c.cfg.SessionLimit),
+		opening: make(chan struct{}, 1),
+	}
+	l.watch = newWatchdog(l)
+	go ssh.DiscardRequests(r.requests)
+	go func() {
+		for ch := range r.channels {
+			ch.Reject(ssh.UnknownChannelType, "no channel is accepted")
+		}
+	}()
+	go func() {
+		err := l.ssh.Wait()
+		l.end(protocolReason(err), err)
+	}()
+	go l.watch.run(ctx)
+	return l
+}
+
+// protocolReason classifies the end of the SSH protocol when the transport
+// itself has not failed. The disconnect message (RFC 4253, 11.1) has an
+// unexported type.
+func protocolReason(err error) Reason {
+	if err != nil && strings.HasSuffix(reflect.TypeOf(err).String(), "ssh.disconnectMsg") {
+		return ReasonDisconnect
+	}
+	return ReasonOther
+}
+
+// end closes the connection. The first reason wins, and the transport's own
+// comes before any that follows from it.
+func (l *link) end(reason Reason, err error) {
+	l.endOnce.Do(func() {
+		l.wire.end(reason, err)
+		close(l.done)
+		l.observer.SessionsChanged(0, cap(l.slots))
+	})
+}
+
+func (l *link) ended() bool {
+	select {
+	case <-l.done:
+		return true
+	default:
+		return false
+	}
+}
+
+// lost is the error of an operation that the end of the connection cut short.
+func (l *link) lost(outcome Outcome) *Error {
+	reason, err := l.wire.ending()
+	if err == nil {
+		err = errors.New("connection ended: " + string(reason))
+	}
+	return execError(KindClosed, outcome, err)
+}
+
+// exec waits for a session slot and runs one command line.
+func (l *link) exec(ctx context.Context, command string) (string, *Error) {
+	if strings.ContainsAny(command, "\r\n") {
+		// RouterOS runs one line per exec; the rest would be lost.
+		return "", execError(KindRejected, NotSent, errors.New("a command is one line"))
+	}
+	if failure := l.acquire(ctx); failure != nil {
+		return "", failure
+	}
+	return newOperation(l, PurposeExec, command).run(ctx)
+}
+
+// acquire takes a session slot. The operation's worker gives it back.
+func (l *link) acquire(ctx context.Context) *Error {
+	select {
+	case l.slots <- struct{}{}: // the usual case, without a timer
+		l.acquired(ctx, 0)
+		return nil
+	default:
+	}
+	start := time.Now()
+	timer := time.NewTimer(l.timeout)
+	defer timer.Stop()
+	select {
+	case l.slots <- struct{}{}:
+		l.acquired(ctx, time.Since(start))
+		return nil
+	case <-l.done:
+		return l.lost(NotSent)
+	case <-ctx.Done():
+		return callerError(ctx, NotSent)
+	case <-timer.C:
+		return execError(KindTimeout, NotSent, errors.New("no session became free"))
+	}
+}
+
+func (l *link) acquired(ctx context.Context, waited time.Duration) {
+	l.observer.SessionWaited(ctx, waited)
+	l.observer.SessionsChanged(len(l.slots), cap(l.slots))
+}
+
+func (l *link) release() {
+	<-l.slots
+	if !l.ended() {
+		l.observer.SessionsChanged(len(l.slots), cap(l.slots))
+	}
+}
+
+// callerError is the error of an operation whose caller gave up.
+func callerError(ctx context.Context, outcome Outcome) *Error {
+	kind := KindCanceled
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		kind = KindTimeout
+	}
+	return execError(kind, outcome, context.Cause(ctx))
+}
+
+// judgeOpen judges an open that passed its deadline. Where no byte came either,
+// the watchdog is about to find out: that is silence, not a hung session.
+func (l *link) judgeOpen(since time.Time) {
+	if l.wire.lastReceived().Before(since) {
+		return
+	}
+	if l.hungOpens.Add(1) >= maxHungOpens {
+		l.end(ReasonUnusable, errHungSessions)
+	}
+	l.judge()
+}
+
+// judge ends the connection when as many sessions are left behind as it may
+// have: no command could run any more.
+func (l *link) judge() {
+	if int(l.abandoned.Load()) >= cap(l.slots) {
+		l.end(ReasonUnusable, errHungSessions)
+	}
+}

@@ -1,0 +1,212 @@
+package conn
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/crypto/ssh"
+)
+
+// Phases of an operation. Exactly one of worker and supervisor takes it out of
+// phaseOpening, so that "not sent" is a certainty.
+const (
+	phaseOpening int32 = iota
+	phaseSending       // the worker sends the command
+	phaseDropped       // the supervisor gave up before that
+)
+
+var (
+	errOpenDeadline    = errors.New("the device did not open a session in time")
+	errCommandDeadline = errors.New("the command was not answered in time")
+)
+
+// operation is one use of a session channel: a command, or a probe that only
+// opens and closes one. A worker goroutine makes the blocking calls; the
+// supervisor watches deadlines, first in the caller's goroutine and, once the
+// caller gave up, in one of its own.
+type operation struct {
+	link    *link
+	purpose Purpose
+	command string
+	start   time.Time
+	phase   atomic.Int32
+	turn    atomic.Bool // it holds the token of link.opening
+	counted bool        // as abandoned; the supervisor's
+
+	opened   chan struct{} // closed by the worker when the open was answered
+	finished chan struct{} // closed by the worker at its end
+
+	output  bytes.Buffer // the worker's until finished is closed
+	failure *Error       // likewise
+}
+
+func newOperation(l *link, purpose Purpose, command string) *operation {
+	return &operation{link: l, purpose: purpose, command: command,
+		opened: make(chan struct{}), finished: make(chan struct{})}
+}
+
+// run waits for the turn to open, starts the worker and supervises it. The
+// caller holds a session slot; the worker gives it back when the session has
+// really ended.
+func (op *operation) run(ctx context.Context) (string, *Error) {
+	l := op.link
+	select {
+	case l.opening <- struct{}{}:
+	case <-l.done:
+		l.release()
+		return "", l.lost(NotSent)
+	case <-ctx.Done():
+		l.release()
+		return "", callerError(ctx, NotSent)
+	}
+	op.launch(l.release)
+	failure := op.supervise(ctx)
+	select {
+	case <-op.finished:
+		return op.output.String(), failure
+	default:
+		return "", failure
+	}
+}
+
+// launch starts the worker; the operation's turn to open is taken.
+func (op *operation) launch(free func()) {
+	op.start = time.Now()
+	op.turn.Store(true)
+	op.link.watch.begin(op.start)
+	go func() {
+		op.work()
+		free()
+		close(op.finished)
+	}()
+}
+
+// passTurn lets the next operation open its session.
+func (op *operation) passTurn() {
+	if op.turn.CompareAndSwap(true, false) {
+		<-op.link.opening
+	}
+}
+
+// supervise returns when the operation ended, its deadline passed, the
+// connection ended or the caller gave up, whichever is first.
+func (op *operation) supervise(ctx context.Context) *Error {
+	openTimer := time.NewTimer(openTimeout - time.Since(op.start))
+	defer openTimer.Stop()
+	select {
+	case <-op.opened:
+	case <-openTimer.C:
+		return op.openTimedOut(ctx)
+	case <-op.link.done:
+		return op.cutShort()
+	case <-ctx.Done():
+		return op.callerGaveUp(ctx)
+	}
+	commandTimer := time.NewTimer(op.link.timeout - time.Since(op.start))
+	defer commandTimer.Stop()
+	select {
+	case <-op.finished:
+		op.link.watch.end()
+		return op.failure
+	case <-commandTimer.C:
+		return op.commandTimedOut(ctx)
+	case <-op.link.done:
+		return op.cutShort()
+	case <-ctx.Done():
+		return op.callerGaveUp(ctx)
+	}
+}
+
+// cutShort settles an operation whose connection ended; an answer that came
+// just before counts.
+func (op *operation) cutShort() *Error {
+	op.link.watch.end()
+	select {
+	case <-op.finished:
+		return op.failure
+	default:
+		return op.link.lost(op.drop())
+	}
+}
+
+// drop keeps the worker from sending, if it has not begun to, and tells which.
+func (op *operation) drop() Outcome {
+	if op.phase.CompareAndSwap(phaseOpening, phaseDropped) || op.phase.Load() == phaseDropped {
+		return NotSent
+	}
+	return Unknown
+}
+
+func (op *operation) openTimedOut(ctx context.Context) *Error {
+	op.passTurn()
+	outcome := op.leaveBehind(ctx)
+	op.link.judgeOpen(op.start)
+	return execError(KindTimeout, outcome, errOpenDeadline)
+}
+
+func (op *operation) commandTimedOut(ctx context.Context) *Error {
+	outcome := op.leaveBehind(ctx)
+	op.link.judge()
+	return execError(KindTimeout, outcome, errCommandDeadline)
+}
+
+// leaveBehind abandons the operation on the connection, and takes it off the
+// books again when the device ends it after all.
+func (op *operation) leaveBehind(ctx context.Context) Outcome {
+	op.link.watch.end()
+	op.count(ctx)
+	op.link.abandoned.Add(1)
+	go func() {
+		select {
+		case <-op.finished:
+			op.link.abandoned.Add(-1)
+		case <-op.link.done:
+		}
+	}()
+	return op.drop()
+}
+
+// callerGaveUp leaves the rest to a supervisor of its own: the device may just
+// be slow, and a caller's impatience is no reason to give up a connection.
+func (op *operation) callerGaveUp(ctx context.Context) *Error {
+	outcome := op.drop()
+	op.count(ctx)
+	go op.supervise(context.WithoutCancel(ctx))
+	return callerError(ctx, outcome)
+}
+
+// count tells the observer once that the operation was abandoned.
+func (op *operation) count(ctx context.Context) {
+	if !op.counted {
+		op.counted = true
+		op.link.observer.OperationAbandoned(ctx, string(op.purpose))
+	}
+}
+
+// work makes the calls that may block until the connection ends.
+func (op *operation) work() {
+	ch, requests, err := op.link.ssh.OpenChannel("session", nil)
+	op.passTurn()
+	var refused *ssh.OpenChannelError
+	switch {
+	case errors.As(err, &refused):
+		// A refusal is an answer: a busy device is not a lost one.
+		op.link.hungOpens.Store(0)
+		op.failure = execError(KindBusy, NotSent, err)
+	case err != nil:
+		op.failure = op.link.lost(NotSent)
+	default:
+		op.link.hungOpens.Store(0)
+		defer ch.Close()
+		if op.purpose != PurposeProbe && op.phase.CompareAndSwap(phaseOpening, phaseSending) {
+			close(op.opened)
+			op.failure = op.converse(ch, requests)
+			return
+		}
+		go ssh.DiscardRequests(requests)
+	}
+	close(op.opened)
+}

@@ -1,0 +1,137 @@
+package conn
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+// When silence is probed and when it is a loss. Together they bound detection
+// to 10 s, and to 7 s while a command waits for its answer.
+const (
+	quietIdle    = 5 * time.Second // without a byte: send a probe
+	quietCommand = 2 * time.Second // the same while a command waits
+	probeTimeout = 5 * time.Second // after the probe without a byte: lost
+)
+
+// watchdog finds a silent peer: a black hole, a half-open connection, a frozen
+// device. Any byte received is proof of life, also the refusal of a session.
+// The probe opens a session channel and closes it; keepalive requests are no
+// use, RouterOS does not answer them.
+type watchdog struct {
+	link  *link
+	timer *time.Timer
+
+	mu      sync.Mutex // guards the rest; nothing blocks while it is held
+	waiting int        // operations that wait for an answer
+	since   time.Time  // since when, if any does
+	probed  time.Time  // when the outstanding probe was sent, zero without one
+}
+
+func newWatchdog(l *link) *watchdog {
+	return &watchdog{link: l, timer: time.NewTimer(quietIdle)}
+}
+
+// run watches until the link ends.
+func (w *watchdog) run(ctx context.Context) {
+	defer w.timer.Stop()
+	for {
+		select {
+		case <-w.link.done:
+			return
+		case <-w.timer.C:
+		}
+		send, lost := w.turn(time.Now())
+		if lost {
+			w.link.end(ReasonSilence, errSilence)
+			return
+		}
+		if send {
+			w.link.probe(ctx)
+		}
+	}
+}
+
+// turn decides what is due and sets the timer for the next turn.
+func (w *watchdog) turn(now time.Time) (send, lost bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	last := w.link.wire.lastReceived()
+	if !w.probed.IsZero() && !last.Before(w.probed) {
+		w.probed = time.Time{}
+	}
+	if !w.probed.IsZero() && now.Sub(w.probed) >= probeTimeout {
+		return false, true
+	}
+	if w.probed.IsZero() && !now.Before(w.dueLocked(last)) {
+		w.probed = now
+		send = true
+	}
+	w.setTimerLocked(now, last)
+	return send, false
+}
+
+// dueLocked is when a probe is due if no byte comes.
+func (w *watchdog) dueLocked(last time.Time) time.Time {
+	due := last.Add(quietIdle)
+	if w.waiting == 0 {
+		return due
+	}
+	quiet := w.since
+	if last.After(quiet) {
+		quiet = last
+	}
+	if early := quiet.Add(quietCommand); early.Before(due) {
+		return early
+	}
+	return due
+}
+
+func (w *watchdog) setTimerLocked(now, last time.Time) {
+	next := w.dueLocked(last)
+	if !w.probed.IsZero() {
+		next = w.probed.Add(probeTimeout)
+	}
+	w.timer.Reset(max(0, next.Sub(now)))
+}
+
+// begin notes that an operation waits for an answer from now on.
+func (w *watchdog) begin(now time.Time) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.waiting++
+	if w.waiting == 1 {
+		w.since = now
+		w.setTimerLocked(now, w.link.wire.lastReceived())
+	}
+}
+
+// end notes that one no longer waits. The timer may then come early, and finds
+// nothing due.
+func (w *watchdog) end() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.waiting--
+}
+
+// probe opens a session and closes it, beside the session limit: a busy
+// connection must be probed too. An open that is unanswered already asks the
+// same question.
+func (l *link) probe(ctx context.Context) {
+	select {
+	case l.opening <- struct{}{}:
+	default:
+		return
+	}
+	op := newOperation(l, PurposeProbe, "")
+	info := Command{Purpose: PurposeProbe, Generation: l.generation}
+	ctx = l.observer.CommandStarted(ctx, info)
+	op.launch(func() {})
+	go func() {
+		failure := op.supervise(ctx)
+		if failure != nil && failure.Kind == KindBusy {
+			failure = nil // refused is answered
+		}
+		l.observer.CommandEnded(ctx, CommandResult{Command: info, Err: failure, Duration: time.Since(op.start)})
+	}()
+}

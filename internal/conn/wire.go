@@ -1,0 +1,103 @@
+package conn
+
+import (
+	"errors"
+	"io"
+	"net"
+	"os"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+)
+
+// wire is the raw connection under SSH. It knows when the last byte came and
+// why the connection ended: once it is closed under x/crypto/ssh, that says
+// nothing useful any more.
+type wire struct {
+	net.Conn
+	base     time.Time    // monotonic origin of received
+	received atomic.Int64 // time of the last byte, since base
+
+	mu     sync.Mutex
+	reason Reason // why it ended: the first reason wins; guarded by mu
+	err    error  // with reason; guarded by mu
+	failed bool   // the transport itself failed; guarded by mu
+}
+
+func newWire(c net.Conn) *wire { return &wire{Conn: c, base: time.Now()} }
+
+func (w *wire) Read(p []byte) (int, error) {
+	n, err := w.Conn.Read(p)
+	if n > 0 {
+		w.received.Store(int64(time.Since(w.base)))
+	}
+	if err != nil {
+		w.fail(err)
+	}
+	return n, err
+}
+
+// Write notes a failure too: the kernel reports a reset once, to whichever
+// call comes first.
+func (w *wire) Write(p []byte) (int, error) {
+	n, err := w.Conn.Write(p)
+	if err != nil {
+		w.fail(err)
+	}
+	return n, err
+}
+
+// fail notes a failure of the transport, unless the connection had ended
+// already, by our own close for example.
+func (w *wire) fail(err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.reason == "" && !errors.Is(err, net.ErrClosed) {
+		w.reason, w.err, w.failed = transportReason(err), err, true
+	}
+}
+
+// end closes the connection for a reason, unless it has one already.
+func (w *wire) end(reason Reason, err error) {
+	w.mu.Lock()
+	if w.reason == "" {
+		w.reason, w.err = reason, err
+	}
+	w.mu.Unlock()
+	w.Conn.Close()
+}
+
+// ending tells why the connection ended, empty while it has not.
+func (w *wire) ending() (Reason, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.reason, w.err
+}
+
+// transportFailed reports whether the peer or the network ended the connection.
+func (w *wire) transportFailed() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.failed
+}
+
+// lastReceived is when the last byte came; when the connection was made, if
+// none came yet.
+func (w *wire) lastReceived() time.Time { return w.base.Add(time.Duration(w.received.Load())) }
+
+// transportReason maps an error of a read or write on a socket. Kernel
+// timeouts (keepalive, user timeout, unreachable after retransmissions) are
+// silence of the peer.
+func transportReason(err error) Reason {
+	switch {
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return ReasonEOF
+	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE), errors.Is(err, syscall.ECONNABORTED):
+		return ReasonReset
+	case errors.Is(err, syscall.ETIMEDOUT), errors.Is(err, syscall.EHOSTUNREACH), errors.Is(err, syscall.ENETUNREACH),
+		errors.Is(err, os.ErrDeadlineExceeded):
+		return ReasonSilence
+	}
+	return ReasonOther
+}
