@@ -5,7 +5,10 @@ import (
 	"io"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
+
+	"golang.org/x/crypto/ssh"
 )
 
 // link is the device's end of one connection, over TCP or in memory alike, with the faults between the wire and the
@@ -21,6 +24,8 @@ type link struct {
 	gone     chan struct{}
 	goneOnce sync.Once
 	onLeave  func() // runs once, when gone is closed; may be nil
+
+	conn atomic.Pointer[ssh.Conn] // what is spoken over the link, once logged in
 
 	mu        sync.Mutex
 	dead      bool   // silent for ever

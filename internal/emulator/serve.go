@@ -24,6 +24,7 @@ func (s *Server) serve(l *link) {
 		return
 	}
 	l.loggedIn(func() { tap.disconnect(conn.Conn, disconnectByApplication, "") })
+	l.conn.Store(&conn.Conn)
 	s.count(func(st *Stats) { st.Logins++ })
 	s.tasks.Go(func() {
 		for r := range requests {
