@@ -171,7 +171,7 @@ func callerError(ctx context.Context, outcome Outcome) *Error {
 // judgeOpen judges an open that passed its deadline. Where no byte came either,
 // the watchdog is about to find out: that is silence, not a hung session.
 func (l *link) judgeOpen(since time.Time) {
-	if l.wire.lastReceived().Before(since) {
+	if !l.wire.lastReceived().After(since) {
 		return
 	}
 	if l.hungOpens.Add(1) >= maxHungOpens {

@@ -56,10 +56,7 @@ func (w *watchdog) run(ctx context.Context) {
 func (w *watchdog) turn(now time.Time) (send, lost bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	last := w.link.wire.lastReceived()
-	if !w.probed.IsZero() && !last.Before(w.probed) {
-		w.probed = time.Time{}
-	}
+	last := w.lastLocked()
 	if !w.probed.IsZero() && now.Sub(w.probed) >= probeTimeout {
 		return false, true
 	}
@@ -69,6 +66,15 @@ func (w *watchdog) turn(now time.Time) (send, lost bool) {
 	}
 	w.setTimerLocked(now, last)
 	return send, false
+}
+
+// lastLocked is when the last byte came, which may have answered the probe.
+func (w *watchdog) lastLocked() time.Time {
+	last := w.link.wire.lastReceived()
+	if !last.Before(w.probed) {
+		w.probed = time.Time{}
+	}
+	return last
 }
 
 // dueLocked is when a probe is due if no byte comes.
@@ -102,7 +108,7 @@ func (w *watchdog) begin(now time.Time) {
 	w.waiting++
 	if w.waiting == 1 {
 		w.since = now
-		w.setTimerLocked(now, w.link.wire.lastReceived())
+		w.setTimerLocked(now, w.lastLocked())
 	}
 }
 

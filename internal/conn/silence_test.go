@@ -1,0 +1,214 @@
+package conn
+
+import (
+	"context"
+	"testing"
+	"time"
+)
+
+// Promise 2: silence is found in at most 10 s, 7 s with a command under way.
+
+func TestBlackHoleIsFoundInTenSeconds(t *testing.T) {
+	inBubble(t, nil, func(w *world) {
+		w.connect()
+		w.pass(time.Minute)
+		w.rds.SetBlackHole(true)
+		if took := w.wantLoss(10*time.Second, ReasonSilence); took < 5*time.Second {
+			w.t.Errorf("lost after %v: too hasty", took)
+		}
+	})
+}
+
+func TestBlackHoleIsFoundWhereverTheProbeStands(t *testing.T) {
+	for offset := time.Duration(0); offset < 6*time.Second; offset += 250 * time.Millisecond {
+		inBubble(t, nil, func(w *world) {
+			w.connect()
+			w.pass(time.Minute + offset)
+			w.rds.SetBlackHole(true)
+			w.wantLoss(10*time.Second, ReasonSilence)
+		})
+	}
+}
+
+func TestBlackHoleUnderACommandIsFoundInSevenSeconds(t *testing.T) {
+	for offset := time.Duration(0); offset < 6*time.Second; offset += 500 * time.Millisecond {
+		inBubble(t, nil, func(w *world) {
+			w.connect()
+			w.pass(time.Minute + offset)
+			w.rds.SetBlackHole(true)
+			begin := time.Now()
+			_, err := w.exec(":put ok")
+			if took := time.Since(begin); took > 7*time.Second {
+				w.t.Errorf("the command came back after %v", took)
+			}
+			if KindOf(err) != KindTimeout && KindOf(err) != KindClosed {
+				w.t.Errorf("Exec: %v", err)
+			}
+			w.pass(7*time.Second - time.Since(begin))
+			if w.seen.count("disconnected") != 1 {
+				w.t.Errorf("no loss %v after the command began", time.Since(begin))
+			}
+			if got := w.m.Snapshot().Reason; got != ReasonSilence {
+				w.t.Errorf("reason %q, want silence", got)
+			}
+		})
+	}
+}
+
+func TestBlackHoleInTheMiddleOfACommandLeavesItsOutcomeUnknown(t *testing.T) {
+	inBubble(t, nil, func(w *world) {
+		w.connect()
+		w.rds.SetSlowExec(3 * time.Second)
+		go func() { time.Sleep(time.Second); w.rds.SetBlackHole(true) }()
+		_, err := w.exec(":put ok")
+		if OutcomeOf(err) != Unknown || SafeToRetry(err) {
+			w.t.Errorf("outcome %q of %v, want unknown", OutcomeOf(err), err)
+		}
+	})
+}
+
+func TestHalfOpenLinkIsFoundWhileNewDialsWork(t *testing.T) {
+	inBubble(t, nil, func(w *world) {
+		w.connect()
+		w.pass(time.Minute)
+		w.rds.SetBlackHoleLive()
+		w.wantLoss(10*time.Second, ReasonSilence)
+		w.wantBack(time.Second)
+	})
+}
+
+func TestTwentySecondsOfBlackHole(t *testing.T) {
+	inBubble(t, nil, func(w *world) {
+		w.connect()
+		w.pass(time.Minute)
+		w.rds.SetBlackHole(true)
+		w.wantLoss(10*time.Second, ReasonSilence)
+		w.pass(20*time.Second - (w.elapsed() - time.Minute))
+		w.rds.SetBlackHole(false)
+		w.wantBack(DefaultConnectTimeout + DefaultMaxInterval + time.Second)
+	})
+}
+
+func TestIdleConnectionLivesForADay(t *testing.T) {
+	inBubble(t, nil, func(w *world) {
+		w.connect()
+		w.pass(24 * time.Hour)
+		w.wantConnected(true)
+		if n := len(w.rds.Stats().Dials); n != 1 {
+			w.t.Errorf("%d dials, want 1", n)
+		}
+		if probes := w.seen.count("command probe"); probes != 24*60*60/5-1 && probes != 24*60*60/5 {
+			w.t.Errorf("%d probes in a day, want one every 5 s", probes)
+		}
+	})
+}
+
+func TestSlowOrStalledLinkIsNoLoss(t *testing.T) {
+	tests := []struct {
+		name string
+		run  func(*world)
+	}{
+		{"200 ms each way for 20 s", func(w *world) { w.rds.SetDelay(200 * time.Millisecond); w.pass(20 * time.Second) }},
+		{"1.2 s each way for 20 s", func(w *world) { w.rds.SetDelay(1200 * time.Millisecond); w.pass(20 * time.Second) }},
+		{"frozen for 3 s", func(w *world) { w.rds.SetFrozen(true); w.pass(3 * time.Second); w.rds.SetFrozen(false) }},
+		{"sessions refused for 20 s", func(w *world) { w.rds.SetRefuseOpens(true); w.pass(20 * time.Second); w.rds.SetRefuseOpens(false) }},
+	}
+	for _, tt := range tests {
+		for _, busy := range []bool{false, true} {
+			t.Run(tt.name, func(t *testing.T) {
+				inBubble(t, nil, func(w *world) {
+					w.connect()
+					w.pass(time.Minute)
+					ctx, cancel := context.WithCancel(w.t.Context())
+					defer cancel()
+					if busy {
+						go func() {
+							for ctx.Err() == nil {
+								w.client.Exec(ctx, ":put ok")
+								time.Sleep(100 * time.Millisecond)
+							}
+						}()
+					}
+					tt.run(w)
+					w.rds.SetDelay(0)
+					w.pass(20 * time.Second)
+					cancel()
+					w.pass(time.Minute)
+					w.wantConnected(true)
+					if n := w.seen.count("disconnected"); n != 0 {
+						w.t.Errorf("%d losses, want none", n)
+					}
+				})
+			})
+		}
+	}
+}
+
+func TestRefusedSessionIsAnAnswer(t *testing.T) {
+	inBubble(t, nil, func(w *world) {
+		w.connect()
+		w.rds.SetRefuseOpens(true)
+		_, err := w.exec(":put ok")
+		if KindOf(err) != KindBusy || !SafeToRetry(err) {
+			w.t.Errorf("Exec: %v (kind %q), want busy and safe to retry", err, KindOf(err))
+		}
+		w.pass(time.Hour)
+		w.wantConnected(true)
+	})
+}
+
+func TestHungOpensWhileBytesFlowMakeTheConnectionUnusable(t *testing.T) {
+	tests := []struct {
+		name  string
+		limit int
+		opens int // hung opens until the end
+	}{
+		{"as many as the session limit", 1, 1},
+		{"as many as a limit of two", 2, 2},
+		{"three in a row", 8, 3},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			inBubble(t, func(s *settings) { s.client.SessionLimit = tt.limit }, func(w *world) {
+				w.connect()
+				// A command that streams keeps bytes flowing: silence is not the fault here.
+				stream := w.rds.Chatter(time.Second)
+				defer stream()
+				w.rds.SetHangOpens(true)
+				for i := range tt.opens {
+					if !w.client.IsConnected() {
+						w.t.Fatalf("the connection ended after %d hung opens, want %d", i, tt.opens)
+					}
+					_, err := w.exec(":put ok")
+					if KindOf(err) != KindTimeout || !SafeToRetry(err) {
+						w.t.Errorf("Exec: %v, want a timeout that is safe to retry", err)
+					}
+				}
+				w.pass(0)
+				if got := w.m.Snapshot().Reason; got != ReasonUnusable {
+					w.t.Errorf("reason %q, want unusable", got)
+				}
+			})
+		})
+	}
+}
+
+func TestLateAnswerOfAnOpenTakesItOffTheBooks(t *testing.T) {
+	inBubble(t, func(s *settings) { s.client.SessionLimit = 2 }, func(w *world) {
+		w.connect()
+		stop := w.rds.Chatter(time.Second)
+		defer stop()
+		for range 5 {
+			w.rds.SetHangOpens(true)
+			if _, err := w.exec(":put ok"); KindOf(err) != KindTimeout {
+				w.t.Fatalf("Exec: %v, want a timeout", err)
+			}
+			w.rds.SetHangOpens(false)
+			w.pass(time.Second)
+		}
+		w.wantConnected(true)
+		if out, err := w.exec(":put ok"); err != nil || out != "ok\r\n" {
+			w.t.Errorf("Exec: %q, %v", out, err)
+		}
+	})
+}
