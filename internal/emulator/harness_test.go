@@ -171,3 +171,6 @@ func wantError(t *testing.T, err, want error) {
 		t.Fatalf("got error %v, want %v", err, want)
 	}
 }
+
+// settle waits until everything that can happen now has happened.
+func (h *harness) settle() { synctest.Wait() }

@@ -104,6 +104,12 @@ func (l *lane) close() {
 	l.cond.Broadcast()
 }
 
+func (l *lane) isClosed() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.closed
+}
+
 // pending reports whether bytes are waiting in the lane.
 func (l *lane) pending() bool {
 	l.mu.Lock()

@@ -28,6 +28,7 @@ type link struct {
 	conn atomic.Pointer[ssh.Conn] // what is spoken over the link, once logged in
 
 	mu        sync.Mutex
+	closing   bool   // the device has ended it
 	dead      bool   // silent for ever
 	forgotten bool   // as dead: the device lost power, it knows nothing of this link
 	farewell  func() // sends an SSH disconnect message; nil before login
@@ -56,6 +57,9 @@ func (l *link) pumpIn() {
 			}
 			l.in.push(nil, err)
 			l.leave()
+			if l.out.isClosed() {
+				l.wire.Close()
+			}
 			if l.isDead() { // nobody will ever look at it again
 				l.in.close()
 				l.out.close()
@@ -74,12 +78,26 @@ func (l *link) pumpOut() {
 			_, err = l.wire.Write(buf[:n])
 		}
 		if err != nil {
-			l.wire.Close()
 			l.in.close()
 			l.out.close()
+			l.finish()
 			return
 		}
 	}
+}
+
+// finish closes the wire. Over TCP it ends the sending half alone, and pumpIn reads on until the far end closes: to
+// close a socket with unread bytes would send a reset instead of a FIN.
+func (l *link) finish() {
+	tcp, ok := l.wire.(*net.TCPConn)
+	select {
+	case <-l.gone: // pumpIn has ended
+	default:
+		if ok && tcp.CloseWrite() == nil {
+			return
+		}
+	}
+	l.wire.Close()
 }
 
 func (l *link) leave() {
@@ -101,6 +119,7 @@ func (l *link) Write(p []byte) (int, error) {
 // Close ends the link in order: what was written before still goes out, at the pace the faults allow, then a FIN.
 // The SSH server above reads EOF at once.
 func (l *link) Close() error {
+	l.setState(func() { l.closing = true })
 	l.out.push(nil, io.EOF)
 	l.in.close()
 	return nil
@@ -169,6 +188,13 @@ func (l *link) deviceBack() {
 		l.reset()
 	}
 	l.in.close() // the SSH server of before the power cut is no more
+}
+
+// isServed reports whether the device still counts the link among its connections.
+func (l *link) isServed() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return !l.closing && !l.forgotten
 }
 
 func (l *link) isForgotten() bool {

@@ -48,7 +48,7 @@ func (s *Server) full() bool {
 	defer s.mu.Unlock()
 	n := 0
 	for l := range s.links {
-		if !l.isForgotten() {
+		if l.isServed() {
 			n++
 		}
 	}
