@@ -112,7 +112,10 @@ func (s *Server) config(t *wiretap) *ssh.ServerConfig {
 			return nil, s.checkKey(c.User(), key)
 		},
 		AuthLogCallback: func(_ ssh.ConnMetadata, method string, err error) {
-			if err != nil && method != "none" {
+			switch {
+			case err == nil:
+				s.count(func(st *Stats) { st.Logins++ })
+			case method != "none":
 				s.count(func(st *Stats) { st.LoginFailures++ })
 			}
 		},

@@ -25,7 +25,6 @@ func (s *Server) serve(l *link) {
 	}
 	l.loggedIn(func() { tap.disconnect(conn.Conn, disconnectByApplication, "") })
 	l.conn.Store(&conn.Conn)
-	s.count(func(st *Stats) { st.Logins++ })
 	s.tasks.Go(func() {
 		for r := range requests {
 			if s.options.AnswerGlobalRequests {
