@@ -337,3 +337,18 @@ func (r *recorder) String() string {
 	defer r.mu.Unlock()
 	return strings.Join(r.lines, "\n")
 }
+
+// wantLog checks that one line of the log holds all the words.
+func (w *world) wantLog(words ...string) {
+	w.t.Helper()
+	for line := range strings.Lines(w.log.String()) {
+		found := true
+		for _, word := range words {
+			found = found && strings.Contains(line, word)
+		}
+		if found {
+			return
+		}
+	}
+	w.t.Errorf("no line of the log holds %q", words)
+}
