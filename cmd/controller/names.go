@@ -1,0 +1,114 @@
+package main
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+	"regexp"
+	"strings"
+	"unicode"
+)
+
+// rdsHost reads an address or a name, never with a port. Brackets around an
+// IPv6 address are habit, and mean nothing else.
+func rdsHost(to *string) func(string) error {
+	return func(value string) error {
+		host := value
+		if strings.HasPrefix(host, "[") && strings.HasSuffix(host, "]") {
+			host = host[1 : len(host)-1]
+		}
+		*to = host
+		if _, err := netip.ParseAddr(host); err == nil || host == "" {
+			return nil
+		}
+		if user, rest, found := strings.Cut(host, "@"); found {
+			return bad("contains a user name", fmt.Sprintf("use --rds-address=%s --rds-user=%s", rest, user))
+		}
+		if _, rest, found := strings.Cut(host, "://"); found {
+			return bad("is a URL", "give the address alone, such as --rds-address="+rest)
+		}
+		if name, port, err := net.SplitHostPort(value); err == nil {
+			return bad("contains a port", fmt.Sprintf("use --rds-address=%s --rds-port=%s", name, port))
+		}
+		if len(host) > 253 || !hostName.MatchString(host) {
+			return bad("is neither an IP address nor a host name", "give one, such as 10.0.0.5, fd00::5 or rds.example.net")
+		}
+		return nil
+	}
+}
+
+var (
+	hostName = regexp.MustCompile(`^[A-Za-z0-9_]([-A-Za-z0-9_.]*[A-Za-z0-9_])?\.?$`)
+	// The rule of the CSI specification for GetPluginInfo.
+	pluginName = regexp.MustCompile(`^[A-Za-z0-9]([-A-Za-z0-9.]{0,61}[A-Za-z0-9])?$`)
+)
+
+func checkPluginName(value string) error {
+	if !pluginName.MatchString(value) {
+		return bad("is not a CSI driver name", "use a domain name of at most 63 letters, digits, dots and dashes, such as rds.csi.srvlab.io")
+	}
+	return nil
+}
+
+func checkUser(value string) error {
+	if value == "" || strings.ContainsFunc(value, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }) {
+		return bad("is not a user name", "give the name of the RDS user for this controller, without blanks")
+	}
+	return nil
+}
+
+// checkBasePath takes a directory of the RDS, with or without the slash in
+// front; nothing is none.
+func checkBasePath(value string) error {
+	remedy := "give a directory on the RDS, such as /storage-pool/csi"
+	switch {
+	case value == "":
+		return nil
+	case strings.Trim(value, "/") == "":
+		return bad("is the root", remedy)
+	case strings.ContainsFunc(value, unicode.IsControl):
+		return bad("contains a control character", remedy)
+	}
+	for part := range strings.SplitSeq(value, "/") {
+		if part == ".." {
+			return bad("contains ..", remedy)
+		}
+	}
+	return nil
+}
+
+// endpoint is where the CSI services listen; the zero value is nowhere.
+type endpoint struct {
+	network string // "unix" or "tcp"
+	address string // path or host:port
+}
+
+func (e endpoint) String() string { return e.network + "://" + e.address }
+
+// maxSocketPath is what fits into sockaddr_un, with its final zero.
+const maxSocketPath = 107
+
+func csiEndpoint(to *endpoint) func(string) error {
+	return func(value string) error {
+		*to = endpoint{}
+		if value == "" {
+			return nil
+		}
+		scheme, address, _ := strings.Cut(value, "://")
+		switch {
+		case scheme == "unix" && address == "":
+			return bad("has no path", "write unix:///path/of/csi.sock")
+		case scheme == "unix" && len(address) > maxSocketPath:
+			return bad(fmt.Sprintf("has a path of %d bytes", len(address)), fmt.Sprintf("use a path of at most %d bytes, a limit of the kernel", maxSocketPath))
+		case scheme == "unix":
+		case scheme == "tcp":
+			if err := checkHostPort(address); err != nil {
+				return err
+			}
+		default:
+			return bad("has no scheme that is known", "write unix:///path/of/csi.sock or tcp://host:port")
+		}
+		*to = endpoint{network: scheme, address: address}
+		return nil
+	}
+}

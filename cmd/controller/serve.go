@@ -1,0 +1,194 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"strconv"
+	"time"
+
+	"go.opentelemetry.io/contrib/instrumentation/google.golang.org/grpc/otelgrpc"
+	metricnoop "go.opentelemetry.io/otel/metric/noop"
+	"go.opentelemetry.io/otel/propagation"
+	"golang.org/x/sync/errgroup"
+	"golang.org/x/term"
+	"google.golang.org/grpc/stats"
+
+	"rds-csi/internal/conn"
+	"rds-csi/internal/driver"
+	"rds-csi/internal/otelx"
+	"rds-csi/internal/routeros"
+	"rds-csi/internal/status"
+)
+
+// flushTimeout bounds the export of queued spans at the end. With the second
+// that the manager's Stop may take, and the time that the listeners give their
+// clients, it keeps the promise of main's comment.
+const flushTimeout = 500 * time.Millisecond
+
+// serve is the controller itself.
+func serve(ctx context.Context, p process) int {
+	cfg, ss, err := readConfig(p, true)
+	if err != nil {
+		return p.refuse(err)
+	}
+	logger, err := newLogger(p, cfg)
+	if err != nil {
+		return p.refuse(err)
+	}
+	slog.SetDefault(logger)
+	for _, note := range cfg.notes {
+		logger.Warn(note)
+	}
+	telemetry, err := newTelemetry(ctx, logger)
+	if err != nil { // a variable of OpenTelemetry cannot be used
+		return p.refuse(err)
+	}
+	err = runController(ctx, cfg, ss, logger, telemetry)
+	flush, cancel := context.WithTimeout(context.WithoutCancel(ctx), flushTimeout)
+	defer cancel()
+	if err := telemetry.Shutdown(flush); err != nil {
+		logger.Warn("telemetry was not flushed completely", "error", err)
+	}
+	if err != nil {
+		logger.Error("stopped by a fault", "error", err)
+		return exitFailure
+	}
+	logger.Info("stopped")
+	return exitOK
+}
+
+func newLogger(p process, cfg *config) (*slog.Logger, error) {
+	file, ok := p.stderr.(interface{ Fd() uintptr })
+	terminal := ok && term.IsTerminal(int(file.Fd()))
+	handler, err := otelx.NewLogHandler(p.stderr, cfg.logFormat, cfg.logLevel, terminal)
+	if err != nil {
+		return nil, err
+	}
+	return slog.New(handler), nil
+}
+
+func newTelemetry(ctx context.Context, logger *slog.Logger) (*otelx.Telemetry, error) {
+	b := thisBuild()
+	return otelx.New(ctx, otelx.Config{
+		Build:       otelx.Build{Version: b.version, Revision: b.revision},
+		Logger:      logger,
+		CommandName: routeros.CommandName,
+		VerbAndMenu: routeros.VerbAndMenu,
+	})
+}
+
+// runController starts every part, waits for the end of ctx or for a part that
+// fails, and stops them in the reverse order: listeners, connection, RDS.
+func runController(ctx context.Context, cfg *config, ss *settings, logger *slog.Logger, telemetry *otelx.Telemetry) (err error) {
+	var rds *embeddedRDS
+	if cfg.embedded {
+		if rds, err = startEmbedded(cfg, ss); err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, rds.close()) }()
+	}
+
+	recorder := status.NewRecorder()
+	observer := conn.Observers{telemetry.Observer(), recorder}
+	client, err := newClient(cfg.rds, observer)
+	if err != nil {
+		return err
+	}
+	keep := managerConfig(cfg.rds)
+	keep.Client, keep.Observer, keep.Logger = client, observer, logger
+	manager, err := conn.NewConnectionManager(keep)
+	if err != nil {
+		return err
+	}
+	defer manager.Stop()
+	telemetry.SetSource(otelx.Source{Snapshot: manager.Snapshot, LastReceived: client.LastReceived})
+
+	page, err := status.Listen(status.Config{
+		Address: cfg.metricsAddress, HealthAddress: cfg.healthAddress, WebConfigFile: cfg.webConfigFile,
+		Metrics: telemetry.Handler(), Logger: logger,
+		Source: status.Source{Snapshot: manager.Snapshot, LastTurn: manager.LastTurn, LastReceived: client.LastReceived,
+			Recorder: recorder, Version: thisBuild().version, Insecure: cfg.rds.skipVerify},
+	})
+	if err != nil {
+		return err
+	}
+	defer page.Close()
+	csi, csiListener, err := listenDriver(cfg, manager, logger, telemetry)
+	if err != nil {
+		return err
+	}
+
+	group, running := errgroup.WithContext(ctx)
+	// Its end is Stop, which comes when nobody uses the connection any more.
+	manager.StartMonitor(context.WithoutCancel(ctx))
+	group.Go(func() error { return page.Run(running) })
+	if csi != nil {
+		group.Go(func() error { return csi.Run(running, csiListener) })
+	}
+	if rds != nil {
+		group.Go(func() error { rds.run(running); return nil })
+	}
+	announce(logger, cfg, page)
+	<-running.Done()
+	logger.Info("stopping")
+	return group.Wait()
+}
+
+// listenDriver makes the CSI server and opens its endpoint; nil: none is
+// wanted.
+func listenDriver(cfg *config, manager *conn.ConnectionManager, logger *slog.Logger, telemetry *otelx.Telemetry) (*driver.Server, net.Listener, error) {
+	if cfg.endpoint == (endpoint{}) {
+		return nil, nil, nil
+	}
+	server, err := driver.NewServer(driver.Config{
+		Name: cfg.driverName, Version: thisBuild().version,
+		Connection: manager, ProbeIgnoresConnection: cfg.probeIgnoresConnection,
+		StatsHandler: rpcSpans(telemetry), Logger: logger,
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	l, err := listenCSI(cfg.endpoint)
+	return server, l, err
+}
+
+// rpcSpans makes a span for each RPC; nil where spans go nowhere. RPCs are not
+// counted: the series of /metrics are those of our own catalogue.
+func rpcSpans(telemetry *otelx.Telemetry) stats.Handler {
+	if !telemetry.Tracing() {
+		return nil
+	}
+	return otelgrpc.NewServerHandler(otelgrpc.WithTracerProvider(telemetry.TracerProvider()),
+		otelgrpc.WithMeterProvider(metricnoop.NewMeterProvider()), otelgrpc.WithPropagators(propagation.TraceContext{}))
+}
+
+// announce tells where everything is, one line each.
+func announce(logger *slog.Logger, cfg *config, page *status.Server) {
+	logger.Info("started", "version", thisBuild().version, "revision", thisBuild().revision)
+	logger.Info("RDS", "address", net.JoinHostPort(cfg.rds.host, strconv.Itoa(cfg.rds.port)), "user", cfg.rds.user, "embedded", cfg.embedded)
+	if cfg.endpoint != (endpoint{}) {
+		logger.Info("CSI endpoint", "endpoint", cfg.endpoint.String())
+	}
+	if a := page.Addr(); a != nil {
+		url := "http://" + reachable(a)
+		if cfg.webConfigFile != "" {
+			url = reachable(a) // the file decides between http and https
+		}
+		logger.Info("status page", "url", url+"/", "metrics", url+"/metrics")
+	}
+	if a := page.HealthAddr(); a != nil {
+		logger.Info("health", "url", "http://"+reachable(a)+"/livez")
+	}
+}
+
+// reachable is a listener's address as one that a browser on this machine can
+// open.
+func reachable(a net.Addr) string {
+	host, port, err := net.SplitHostPort(a.String())
+	if ip := net.ParseIP(host); err == nil && ip != nil && ip.IsUnspecified() {
+		return net.JoinHostPort("localhost", port)
+	}
+	return a.String()
+}

@@ -1,0 +1,42 @@
+package driver
+
+import (
+	"context"
+	"time"
+
+	"github.com/container-storage-interface/spec/lib/go/csi"
+	"google.golang.org/protobuf/types/known/wrapperspb"
+)
+
+// stuckAfter is how long the monitor's loop may stand still; it turns several
+// times as often when it is well.
+const stuckAfter = 30 * time.Second
+
+// identity is the CSI Identity service.
+type identity struct {
+	csi.UnimplementedIdentityServer
+	cfg Config // immutable
+}
+
+func (s *identity) GetPluginInfo(context.Context, *csi.GetPluginInfoRequest) (*csi.GetPluginInfoResponse, error) {
+	return &csi.GetPluginInfoResponse{Name: s.cfg.Name, VendorVersion: s.cfg.Version}, nil
+}
+
+// GetPluginCapabilities announces what is served beside Identity: nothing.
+func (s *identity) GetPluginCapabilities(context.Context, *csi.GetPluginCapabilitiesRequest) (*csi.GetPluginCapabilitiesResponse, error) {
+	return &csi.GetPluginCapabilitiesResponse{}, nil
+}
+
+// Probe tells whether RPCs can be carried out. It is never an error: sidecars
+// wait as long as it says not ready, but exit on an error.
+func (s *identity) Probe(context.Context, *csi.ProbeRequest) (*csi.ProbeResponse, error) {
+	return &csi.ProbeResponse{Ready: wrapperspb.Bool(s.ready(time.Now()))}, nil
+}
+
+func (s *identity) ready(now time.Time) bool {
+	connection := s.cfg.Connection
+	if now.Sub(connection.LastTurn()) > stuckAfter {
+		return false // the snapshot may be as old
+	}
+	return s.cfg.ProbeIgnoresConnection || connection.Snapshot().Connected()
+}

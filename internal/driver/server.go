@@ -1,0 +1,138 @@
+package driver
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"time"
+
+	"github.com/container-storage-interface/spec/lib/go/csi"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/keepalive"
+	"google.golang.org/grpc/stats"
+
+	"rds-csi/internal/conn"
+)
+
+// Bounds of a client and of a stop.
+const (
+	// connectionTimeout bounds the HTTP/2 handshake of a client.
+	connectionTimeout = 10 * time.Second
+	// clientPing finds clients that died on a tcp endpoint.
+	clientPing        = time.Minute
+	clientPingTimeout = 20 * time.Second
+	// minClientPing is how often a client may ping; more is an attack.
+	minClientPing = 10 * time.Second
+	maxStreams    = 100 // per client; sidecars use 10 workers or so
+
+	// idleGrace is for clients to take their leave when no RPC is in flight;
+	// one that hangs must not delay the stop.
+	idleGrace = 300 * time.Millisecond
+	// busyGrace is for RPCs in flight to end.
+	busyGrace = 3 * time.Second
+)
+
+// Connection is what the services know of the connection to the RDS. Its
+// methods read memory only. conn.ConnectionManager implements it.
+type Connection interface {
+	Snapshot() *conn.Snapshot
+	// LastTurn is when the monitor's loop last turned, zero before it started.
+	LastTurn() time.Time
+}
+
+// Config says what to serve.
+type Config struct {
+	Name       string     // of the driver; required
+	Version    string     // of this program; required
+	Connection Connection // required
+	// ProbeIgnoresConnection makes Probe tell about the process alone.
+	ProbeIgnoresConnection bool
+	// StatsHandler traces and counts RPCs; nil: nothing does.
+	StatsHandler stats.Handler
+	// Logger gets a line for every RPC; nil: slog.Default().
+	Logger *slog.Logger
+}
+
+// Server is the gRPC server with the CSI services.
+type Server struct {
+	grpc  *grpc.Server
+	calls *calls
+}
+
+// NewServer makes the server; it listens nowhere yet. The error names every
+// fault.
+func NewServer(cfg Config) (*Server, error) {
+	var faults []error
+	for what, missing := range map[string]bool{
+		"Name": cfg.Name == "", "Version": cfg.Version == "", "Connection": cfg.Connection == nil,
+	} {
+		if missing {
+			faults = append(faults, fmt.Errorf("driver: %s is required", what))
+		}
+	}
+	if err := errors.Join(faults...); err != nil {
+		return nil, err
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.Default()
+	}
+	calls := &calls{logger: cfg.Logger}
+	options := []grpc.ServerOption{
+		grpc.ConnectionTimeout(connectionTimeout),
+		grpc.MaxConcurrentStreams(maxStreams),
+		grpc.KeepaliveParams(keepalive.ServerParameters{Time: clientPing, Timeout: clientPingTimeout}),
+		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: minClientPing, PermitWithoutStream: true}),
+		grpc.ChainUnaryInterceptor(calls.observe, calls.recover),
+	}
+	if cfg.StatsHandler != nil {
+		options = append(options, grpc.StatsHandler(cfg.StatsHandler))
+	}
+	s := &Server{grpc: grpc.NewServer(options...), calls: calls}
+	csi.RegisterIdentityServer(s.grpc, &identity{cfg: cfg})
+	return s, nil
+}
+
+// Run serves until ctx ends, then stops accepting and lets RPCs in flight end,
+// for busyGrace at most; it returns nil then, and an error when the listener
+// fails. It closes the listener and may be called once.
+func (s *Server) Run(ctx context.Context, l net.Listener) error {
+	clients := newTracker(l)
+	failed := make(chan error, 1)
+	go func() { failed <- s.grpc.Serve(clients) }()
+	select {
+	case err := <-failed:
+		s.grpc.Stop()
+		return fmt.Errorf("CSI server: %w", err)
+	case <-ctx.Done():
+	}
+	s.drain(clients)
+	<-failed // nil: it was stopped
+	return nil
+}
+
+// drain stops the server. Without an RPC in flight, what is left to wait for
+// is the farewell of clients. A handler that ignores its context is left
+// behind.
+func (s *Server) drain(clients *tracker) {
+	drained := make(chan struct{})
+	go func() {
+		s.grpc.GracefulStop()
+		close(drained)
+	}()
+	select {
+	case <-drained:
+		return
+	case <-time.After(idleGrace):
+	}
+	if s.calls.inFlight.Load() > 0 {
+		select {
+		case <-drained:
+			return
+		case <-time.After(busyGrace - idleGrace):
+		}
+	}
+	clients.closeAll()
+	s.grpc.Stop()
+}
