@@ -44,8 +44,7 @@ func (c *SSHClient) Connect(ctx context.Context) error {
 		l.end(ReasonRequested, nil)
 		return attemptError("", KindCanceled, ErrStopped)
 	}
-	c.generation++
-	l.generation = c.generation
+	c.generation = l.generation
 	c.newest.Store(l)
 	c.live.Store(l)
 	return nil

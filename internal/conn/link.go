@@ -33,7 +33,7 @@ type link struct {
 	observer   Observer
 	timeout    time.Duration // of a command
 	maxOutput  int
-	generation uint64 // set before the link is published
+	generation uint64 // counts the client's connections, from 1
 	report     Report // set before the link is published
 	watch      *watchdog
 
@@ -53,7 +53,7 @@ type link struct {
 func newLink(ctx context.Context, w *wire, r handshakeResult, c *SSHClient) *link {
 	l := &link{
 		wire: w, ssh: r.ssh, observer: c.cfg.Observer,
-		timeout: c.cfg.CommandTimeout, maxOutput: c.cfg.MaxOutput,
+		timeout: c.cfg.CommandTimeout, maxOutput: c.cfg.MaxOutput, generation: c.generation + 1,
 		done:    make(chan struct{}),
 		slots:   make(chan struct{}, c.cfg.SessionLimit),
 		opening: make(chan struct{}, 1),

@@ -21,17 +21,18 @@ type SSHClient struct {
 	address string          // immutable
 	budget  dialBudget
 
-	// connecting holds one token: whoever has it may dial. It guards nextAddr.
+	// connecting holds one token: whoever has it may dial, and owns the two
+	// fields below.
 	connecting chan struct{}
-	nextAddr   int
+	nextAddr   int    // where the next attempt begins
+	generation uint64 // connections made
 
 	live   atomic.Pointer[link] // the connection that Verify answered on, until it ends
 	newest atomic.Pointer[link] // the last such connection, ended or not
 
-	mu         sync.Mutex
-	cancel     context.CancelFunc // ends the attempt in flight; guarded by mu
-	closed     uint64             // calls of Close; guarded by mu
-	generation uint64             // connections made; guarded by mu
+	mu     sync.Mutex
+	cancel context.CancelFunc // ends the attempt in flight; guarded by mu
+	closed uint64             // calls of Close; guarded by mu
 }
 
 var (
