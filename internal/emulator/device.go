@@ -27,6 +27,18 @@ type DeviceOptions struct {
 	// ErrorExitStatus is the exit status of a line that failed. RouterOS fact: 0, with the error text on stdout; older
 	// reports say 1.
 	ErrorExitStatus int
+
+	// Pools are the mounted file systems. Default: "pool", of 8 TiB.
+	Pools []Pool
+	// Directories are those that exist on the pools, such as "pool/volumes"; nil: any.
+	Directories []string
+	// SlotLimit is the most characters a slot may have; 0: no limit. RouterOS fact: one driver limits it to 32, another
+	// used 40.
+	SlotLimit int
+	// KeepExported refuses to remove a disk that is still exported. What a device does is not known.
+	KeepExported bool
+	// PrintDetail is how print detail is laid out.
+	PrintDetail Layout
 }
 
 // Device is a RouterOS device without its network: state and command table. It is safe for concurrent use.
@@ -37,6 +49,7 @@ type Device struct {
 	mu       sync.Mutex // guards what follows; held while a command looks at the state, not while it waits
 	identity string
 	boot     time.Time
+	storage  storage
 	hooks    []func()
 }
 
@@ -55,7 +68,11 @@ func NewDevice(options DeviceOptions) *Device {
 		setDefault(&options.SoftwareID, "9HLX-W3QR")
 		options.SystemID = ""
 	}
+	if options.Pools == nil {
+		options.Pools = []Pool{{Slot: "pool", Size: 8 << 40}}
+	}
 	d := &Device{options: options, identity: options.Identity, boot: time.Now().Add(-options.Uptime)}
+	d.storage = d.newStorage()
 	d.root = d.commands()
 	return d
 }

@@ -1,6 +1,7 @@
 package emulator
 
 import (
+	"slices"
 	"strings"
 	"time"
 )
@@ -55,22 +56,13 @@ func (r *runner) global(c *command, w bareWord, m *menu) (any, error) {
 		switch {
 		case arg.name == "" && len(a.positional) < g.positional:
 			a.positional = append(a.positional, arg.value)
-		case arg.name != "" && contains(g.parameters, arg.name):
+		case arg.name != "" && slices.Contains(g.parameters, arg.name):
 			a.named[arg.name] = arg.value
 		default:
 			return nil, errorAt(arg.pos, "expected end of command")
 		}
 	}
 	return g.run(r, a)
-}
-
-func contains(list []string, s string) bool {
-	for _, x := range list {
-		if x == s {
-			return true
-		}
-	}
-	return false
 }
 
 // value evaluates the argument that may be given by name or by place.

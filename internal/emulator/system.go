@@ -16,6 +16,8 @@ func (d *Device) commands() *menu {
 		rows:    d.packages,
 		columns: []string{"name", "version", "build-time", "size"},
 	})
+	d.diskMenu(root.at("disk"))
+	d.fileMenu(root.at("file"))
 	root.at("system").verbs["reboot"] = &verb{run: d.reboot}
 	return root
 }

@@ -15,7 +15,12 @@ type (
 	byteCount  int64 // 31.2MiB
 	percentage int64 // 1%
 	megahertz  int64 // 2000MHz
+	spaced     int64 // 1 099 511 627 776
+	fileSize   int64 // 1024.0GiB, rounded
 )
+
+// word is a text that a print shows without quotes: a name from a fixed set, or a path.
+type word string
 
 // array is a list, or with keys a map.
 type array []element
@@ -60,6 +65,12 @@ func plain(v any) any {
 		return int64(v)
 	case megahertz:
 		return int64(v)
+	case spaced:
+		return int64(v)
+	case fileSize:
+		return int64(v)
+	case word:
+		return string(v)
 	}
 	return v
 }
@@ -78,6 +89,10 @@ func printText(v any) string {
 		return fmt.Sprintf("%d%%", v)
 	case megahertz:
 		return fmt.Sprintf("%dMHz", v)
+	case spaced:
+		return spacedText(int64(v))
+	case fileSize:
+		return fileSizeText(int64(v))
 	case time.Duration:
 		return uptimeText(v)
 	}
@@ -114,6 +129,27 @@ func text(v any) string {
 
 // mebibytes: 31.2MiB.
 func mebibytes(n int64) string { return strconv.FormatFloat(float64(n)/(1<<20), 'f', 1, 64) + "MiB" }
+
+// spacedText groups digits: 53 687 091 200.
+func spacedText(n int64) string {
+	s := strconv.FormatInt(n, 10)
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + " " + s[i:]
+	}
+	return s
+}
+
+// fileSizeText rounds. RouterOS fact: the unit changes only above 1024, so that 1 GiB prints as 1024.0MiB.
+func fileSizeText(n int64) string {
+	value, units := float64(n), []string{"B", "KiB", "MiB", "GiB", "TiB"}
+	for value > 1024 && len(units) > 1 {
+		value, units = value/1024, units[1:]
+	}
+	if units[0] == "B" {
+		return strconv.FormatInt(n, 10)
+	}
+	return strconv.FormatFloat(value, 'f', 1, 64) + units[0]
+}
 
 // uptimeText is a time in a print: 1w2d3h4m5s, without the parts that are zero.
 func uptimeText(d time.Duration) string {

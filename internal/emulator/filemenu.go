@@ -1,0 +1,77 @@
+package emulator
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"path"
+	"slices"
+	"time"
+)
+
+// fileMenu is /file.
+func (d *Device) fileMenu(m *menu) {
+	list(m, listing{rows: d.fileRows, columns: []string{"name", "type", "size", "last-modified"}, layout: d.options.PrintDetail})
+	m.verbs["remove"] = &verb{run: d.removeFiles, parameters: []string{"numbers"}, positional: []string{"numbers"}}
+}
+
+// fileRows are the files and directories that can be seen: those of mounted pools. RouterOS fact: names have no leading
+// slash.
+func (d *Device) fileRows() []record {
+	row := func(name, kind string, modified time.Time) record {
+		return record{{".id", fileID(name)}, {"name", name}, {"type", kind}, {"last-modified", fileTime(modified)}}
+	}
+	var rows []record
+	for _, k := range d.storage.disks {
+		if k.pool != nil && k.mounted {
+			rows = append(rows, row(k.slot, "disk", d.boot))
+		}
+	}
+	for _, dir := range d.options.Directories {
+		rows = append(rows, row(dir, "directory", d.boot))
+	}
+	for _, f := range d.storage.sortedFiles() {
+		if pool := d.storage.poolOf(f.name); pool != nil && pool.mounted {
+			r := row(f.name, path.Ext(f.name)+" file", f.modified)
+			rows = append(rows, slices.Insert(r, 3, property{"size", fileSize(f.size)}))
+		}
+	}
+	return rows
+}
+
+// fileID. RouterOS fact: ids of files look like **iCZmBt9q4dj.
+func fileID(name string) string {
+	sum := sha256.Sum256([]byte(name))
+	return "**" + base64.RawURLEncoding.EncodeToString(sum[:])[:11]
+}
+
+func fileTime(t time.Time) string { return t.UTC().Format(time.DateTime) }
+
+// removeFiles is /file remove.
+func (d *Device) removeFiles(c *call) (any, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	numbers, ok := c.parameters["numbers"]
+	if !ok {
+		return nil, missingValue("numbers")
+	}
+	for _, item := range items(numbers) {
+		f := d.fileNamed(item)
+		switch {
+		case f == nil:
+			return nil, noSuchItem
+		case d.storage.byFile(f.name) != nil:
+			return nil, fileInUse
+		}
+		delete(d.storage.files, f.name)
+	}
+	return nil, nil
+}
+
+func (d *Device) fileNamed(item string) *file {
+	for _, f := range d.storage.files {
+		if f.name == item || fileID(f.name) == item {
+			return f
+		}
+	}
+	return nil
+}
