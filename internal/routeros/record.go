@@ -2,6 +2,7 @@ package routeros
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"strconv"
@@ -81,13 +82,13 @@ func decodeRecords(text string, n int) ([][]record, error) {
 	decoder.UseNumber()
 	lists := make([][]record, 0, n)
 	for range n {
-		var raw json.RawMessage
-		if err := decoder.Decode(&raw); err != nil {
+		var value any
+		if err := decoder.Decode(&value); err != nil {
 			return nil, err
 		}
-		list, err := decodeList(raw)
-		if err != nil {
-			return nil, err
+		list, ok := recordsOf(value)
+		if !ok {
+			return nil, errors.New("neither a list of items nor an item")
 		}
 		lists = append(lists, list)
 	}
@@ -97,30 +98,23 @@ func decodeRecords(text string, n int) ([][]record, error) {
 	return lists, nil
 }
 
-// decodeList reads one value: an array for a list, a bare object for a menu that has one item, and an empty string or
+// recordsOf reads one value: an array for a list, a bare object for a menu that has one item, and an empty string or
 // null for nothing.
-func decodeList(raw json.RawMessage) ([]record, error) {
-	decoder := json.NewDecoder(strings.NewReader(string(raw)))
-	decoder.UseNumber()
-	switch raw[0] {
-	case '[':
-		var list []record
-		if err := decoder.Decode(&list); err != nil {
-			return nil, err
-		}
-		for _, item := range list {
-			if item == nil {
-				return nil, fmt.Errorf("a null item in a list")
+func recordsOf(value any) (list []record, ok bool) {
+	switch value := value.(type) {
+	case []any:
+		for _, item := range value {
+			object, ok := item.(map[string]any)
+			if !ok {
+				return nil, false
 			}
+			list = append(list, object)
 		}
-		return list, nil
-	case '{':
-		item := record{}
-		err := decoder.Decode(&item)
-		return []record{item}, err
+		return list, true
+	case map[string]any:
+		return []record{value}, true
+	case nil:
+		return nil, true
 	}
-	if text := string(raw); text == `""` || text == "null" {
-		return nil, nil
-	}
-	return nil, fmt.Errorf("neither a list nor an item: %q", oneLine(string(raw)))
+	return nil, value == ""
 }

@@ -12,6 +12,8 @@ const (
 	maxLine = 1023
 	// maxReply bounds what is parsed. No command here asks for that much; RouterOS is known to cut such output.
 	maxReply = 2 << 20
+	// sentinelRoom is what withSentinel adds to a line, and a little more.
+	sentinelRoom = 40
 )
 
 // newNonce makes the part of a sentinel that no earlier reply and no stored value can hold.
@@ -33,15 +35,18 @@ func withSentinel(command, nonce string) (string, error) {
 	return line, nil
 }
 
-// beforeSentinel is what the device printed before the sentinel; complete is false when the sentinel is not the last
-// line, and then it is all that came.
+// beforeSentinel is what the device printed before the sentinel. complete is false when the sentinel is not the last
+// line, whole and alone.
 func beforeSentinel(output, nonce string) (text string, complete bool) {
 	trimmed := strings.TrimRight(output, " \r\n\t\x00")
-	body, found := strings.CutSuffix(trimmed, sentinel(nonce))
-	if !found || body != "" && !strings.ContainsRune("\r\n", rune(body[len(body)-1])) {
-		return output, false
+	start := strings.LastIndexAny(trimmed, "\r\n") + 1
+	switch last := trimmed[start:]; {
+	case last == sentinel(nonce):
+		return trimmed[:start], true
+	case last != "" && strings.HasPrefix(sentinel(nonce), last):
+		return trimmed[:start], false // cut in the middle of it
 	}
-	return body, true
+	return output, false
 }
 
 // tooLong refuses a reply that is larger than any that was asked for.

@@ -118,11 +118,12 @@ func scanRecords(text string) (records []record, rest string) {
 		}
 		between.WriteString(text[:start] + " ")
 		decoder := json.NewDecoder(strings.NewReader(text[start:]))
-		var raw json.RawMessage
-		if err := decoder.Decode(&raw); err != nil {
+		decoder.UseNumber()
+		var value any
+		if err := decoder.Decode(&value); err != nil {
 			return records, between.String()
 		}
-		if list, err := decodeList(raw); err == nil {
+		if list, ok := recordsOf(value); ok {
 			records = append(records, list...)
 		}
 		text = text[start+int(decoder.InputOffset()):]

@@ -1,0 +1,91 @@
+package routeros
+
+import (
+	"context"
+	"fmt"
+)
+
+// Pool is the file system that holds the volumes' files.
+type Pool struct {
+	Slot       string
+	MountPoint string // without slashes at its ends
+	FileSystem string
+	Size       int64 // bytes
+	Free       int64 // bytes; files take their full size from it when they are made
+	Mounted    bool
+	RAIDState  string // "clean"; empty if it is no RAID
+}
+
+// Capacity reads the pool. One that is there but not mounted has Mounted false and neither size nor free space; one that
+// is not there is ErrPoolUnavailable.
+func (v *Volumes) Capacity(ctx context.Context) (Pool, error) {
+	found, err := v.read(ctx, v.poolSelections()...)
+	if err != nil {
+		return Pool{}, withOp("capacity", err)
+	}
+	pool, err := v.poolOf(found)
+	return pool, withOp("capacity", err)
+}
+
+// poolSelections look for the pool by its mount point, and by its name for the case that it is not mounted.
+func (v *Volumes) poolSelections() []selection {
+	return []selection{disksWhere("mount-point", v.pool), disksWhere("slot", v.pool)}
+}
+
+// poolOf reads the answers to poolSelections.
+func (v *Volumes) poolOf(found [][]record) (Pool, error) {
+	disk, err := one(found[0], "mount-point", v.pool)
+	if err == nil && disk == nil {
+		disk, err = one(found[1], "slot", v.pool)
+	}
+	if err != nil {
+		return Pool{}, err
+	}
+	if disk == nil {
+		return Pool{}, v.noPool("no disk is mounted at %s")
+	}
+	mounted, err := disk.flag("mounted")
+	if err != nil {
+		return Pool{}, malformed(err)
+	}
+	// Only a mounted file system has free space, and before 7.20 flags are not among the values.
+	mounted = disk.text("mount-point") != "" && disk.has("free") && (mounted || !disk.has("mounted"))
+	pool := Pool{Slot: disk.text("slot"), MountPoint: v.pool, FileSystem: disk.text("fs"), RAIDState: disk.text("state"), Mounted: mounted}
+	if !mounted {
+		return pool, nil
+	}
+	if pool.Size, err = disk.bytes("size"); err == nil {
+		pool.Free, err = disk.bytes("free")
+	}
+	if err != nil {
+		return Pool{}, malformed(err)
+	}
+	if pool.Free > pool.Size {
+		return Pool{}, &Error{Kind: ErrMalformed, Text: fmt.Sprintf("%d bytes free of %d", pool.Free, pool.Size)}
+	}
+	return pool, nil
+}
+
+func (v *Volumes) noPool(format string) *Error {
+	return &Error{Kind: ErrPoolUnavailable, Text: fmt.Sprintf(format, v.pool),
+		Remedy: "after a reboot wait until the pool is mounted; otherwise see /disk print and the base path's first part"}
+}
+
+// mountedPool is poolOf for work that needs the files: without the pool a new file would fill the system's own storage,
+// and an old one could not be seen.
+func (v *Volumes) mountedPool(found [][]record) (Pool, error) {
+	pool, err := v.poolOf(found)
+	if err == nil && !pool.Mounted {
+		return Pool{}, v.noPool("the pool %s is not mounted")
+	}
+	return pool, err
+}
+
+// hold refuses a file, or a file's growth, that does not fit.
+func (p Pool) hold(bytes int64) error {
+	if bytes > p.Free {
+		return &Error{Kind: ErrNoSpace, Text: fmt.Sprintf("%d bytes are wanted, the pool %s has %d free", bytes, p.MountPoint, p.Free),
+			Remedy: remedies[ErrNoSpace]}
+	}
+	return nil
+}
