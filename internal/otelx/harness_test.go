@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -46,17 +47,15 @@ func newTelemetry(t testing.TB, tracing bool) (*Telemetry, *tracetest.SpanRecord
 }
 
 // countingIDs makes ids that golden files can hold.
-type countingIDs struct{ traces, spans uint64 }
+type countingIDs struct{ traces, spans atomic.Uint64 }
 
 func (g *countingIDs) NewIDs(ctx context.Context) (id trace.TraceID, _ trace.SpanID) {
-	g.traces++
-	binary.BigEndian.PutUint64(id[8:], g.traces)
+	binary.BigEndian.PutUint64(id[8:], g.traces.Add(1))
 	return id, g.NewSpanID(ctx, id)
 }
 
 func (g *countingIDs) NewSpanID(context.Context, trace.TraceID) (id trace.SpanID) {
-	g.spans++
-	binary.BigEndian.PutUint64(id[:], g.spans)
+	binary.BigEndian.PutUint64(id[:], g.spans.Add(1))
 	return id
 }
 

@@ -118,6 +118,10 @@ func (s *spans) attemptEnded(ctx context.Context, r conn.AttemptResult) {
 		span.SetAttributes(attrOutcome.String(outcomeCanceled))
 	default:
 		span.SetAttributes(attrOutcome.String(statusFailure), attrStage.String(string(r.Err.Stage)))
+		if r.OutageID == 0 && r.Snapshot != nil && r.Snapshot.Outage != nil {
+			// The very first attempt begins an outage by failing.
+			span.SetAttributes(attrOutageID.Int64(int64(r.Snapshot.Outage.ID)))
+		}
 		setError(span, r.Err)
 	}
 }

@@ -77,9 +77,7 @@ func New(ctx context.Context, cfg Config) (*Telemetry, error) {
 		return nil, err
 	}
 	if exporter != nil {
-		// The processor's Shutdown waits for an export in flight and leaves it
-		// behind when ctx ends; this ends the export and its retries.
-		t.shutdown = append(t.shutdown, exporter.Shutdown)
+		t.shutdown = append(t.shutdown, exporter.abort)
 	}
 	return t, nil
 }

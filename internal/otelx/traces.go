@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"os"
 	"strings"
+	"sync/atomic"
 
 	"go.opentelemetry.io/contrib/exporters/autoexport"
 	"go.opentelemetry.io/otel/sdk/resource"
@@ -28,7 +29,7 @@ const (
 // newSpanExporter makes the exporter that the environment asks for, nil where
 // it asks for none. Without a variable nothing is made: autoexport would dial
 // localhost.
-func newSpanExporter(ctx context.Context) (sdktrace.SpanExporter, error) {
+func newSpanExporter(ctx context.Context) (*abortable, error) {
 	wanted, err := tracesWanted()
 	if err != nil || !wanted {
 		return nil, err
@@ -37,7 +38,35 @@ func newSpanExporter(ctx context.Context) (sdktrace.SpanExporter, error) {
 	if err != nil {
 		return nil, fmt.Errorf("trace exporter: %w", err)
 	}
-	return exporter, nil
+	return &abortable{SpanExporter: exporter}, nil
+}
+
+// abortable is an exporter that can be told to stop for good: the processor's
+// Shutdown leaves an export and the rest of its queue behind when its context
+// ends.
+type abortable struct {
+	sdktrace.SpanExporter
+	aborted atomic.Bool
+}
+
+// ExportSpans drops the spans once aborted, without a word: nobody reads the
+// log of a process that is gone.
+func (e *abortable) ExportSpans(ctx context.Context, spans []sdktrace.ReadOnlySpan) error {
+	if e.aborted.Load() {
+		return nil
+	}
+	err := e.SpanExporter.ExportSpans(ctx, spans)
+	if e.aborted.Load() {
+		return nil
+	}
+	return err
+}
+
+// abort ends the export in flight and its retries.
+func (e *abortable) abort(ctx context.Context) error {
+	e.aborted.Store(true)
+	e.SpanExporter.Shutdown(ctx) // it says no more than the processor's
+	return nil
 }
 
 // tracesWanted reads the variables and checks what the exporter would fail on
