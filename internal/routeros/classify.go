@@ -19,14 +19,13 @@ var rules = []rule{
 	{[]string{"not enough permissions"}, ErrNotAllowed},
 	{[]string{"not allowed"}, ErrNotAllowed}, // "by device-mode" and REST's "(9)"
 	{[]string{"no such item"}, ErrNotFound},
-	{[]string{"already have"}, ErrAlreadyExists},
-	{[]string{"already exist"}, ErrAlreadyExists},
-	{[]string{"already used"}, ErrAlreadyExists},
+	{[]string{"already"}, ErrAlreadyExists}, // "already have such entry"
 	{[]string{"duplicate"}, ErrAlreadyExists},
 	{[]string{"not enough", "space"}, ErrNoSpace},
 	{[]string{"no space"}, ErrNoSpace},
 	{[]string{"no free space"}, ErrNoSpace},
 	{[]string{"disk full"}, ErrNoSpace},
+	{[]string{"not mounted"}, ErrPoolUnavailable},
 	{[]string{"stop using it first"}, ErrInUse},
 	{[]string{"busy"}, ErrInUse},
 	{[]string{"in use"}, ErrInUse},

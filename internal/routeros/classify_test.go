@@ -4,6 +4,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"unicode/utf8"
 )
 
 func TestRefusalsGetTheirKind(t *testing.T) {
@@ -17,6 +18,9 @@ func TestRefusalsGetTheirKind(t *testing.T) {
 		"failure: already have such entry":                   ErrAlreadyExists,
 		"failure: already have such address":                 ErrAlreadyExists,
 		"failure: slot already exists":                       ErrAlreadyExists,
+		"failure: slot is already in use":                    ErrAlreadyExists,
+		"failure: file system is not mounted":                ErrPoolUnavailable,
+		"failure: slot name is too long":                     ErrInvalid,
 		"failure: not enough space":                          ErrNoSpace,
 		"failure: not enough disk space":                     ErrNoSpace,
 		"failure: No space left on device":                   ErrNoSpace,
@@ -71,7 +75,7 @@ func TestAnUnknownNVMePropertyMeansThatRoseStorageIsMissing(t *testing.T) {
 
 func TestErrorsCarryDeviceTextOnOneShortLine(t *testing.T) {
 	err := refusal("failure: \x1b[31mbad\x00\r\n  thing\xff "+strings.Repeat("ä", 300), "")
-	if len(err.Text) > maxText+3 || strings.ContainsAny(err.Text, "\r\n\x00\x1b\xff") {
+	if len(err.Text) > maxText+3 || strings.ContainsAny(err.Text, "\r\n\x00\x1b") || !utf8.ValidString(err.Text) {
 		t.Errorf("text is %q", err.Text)
 	}
 	if !strings.HasPrefix(err.Text, "failure: [31mbad thing?") || !strings.HasSuffix(err.Text, "ä...") {

@@ -8,17 +8,18 @@ import (
 )
 
 const (
-	// pageSize keeps a page below 2 MiB, where RouterOS may cut: a volume takes about 300 bytes, and with the longest
+	// pageSize is the number of disks of a page. It keeps a page below 2 MiB, where RouterOS may cut: a disk takes about 300 bytes, and with the longest
 	// names possible about 1,300.
 	pageSize = 1500
 
 	// maxDisks is more than any device has; a list that goes on and on must end.
-	maxDisks = 50_000
+	maxDisks = 20_000
 
 	// maxListings is how often a list is read again from its start because it changed under the reading.
 	maxListings = 3
 
-	listCommand = `/disk print as-value proplist=slot,type,size,file-path,file-size,nvme-tcp-export,nvme-tcp-server-port,nvme-tcp-server-nqn where type=file`
+	listCommand = `/disk print as-value proplist=slot,type,size,file-path,file-size,` +
+		`nvme-tcp-export,nvme-tcp-server-port,nvme-tcp-server-nqn where type=file`
 )
 
 // List reads all volumes of the base path, in the device's order. The list comes in pages; one that changes between
@@ -54,14 +55,14 @@ func (v *Volumes) listDisks(ctx context.Context) (disks []record, whole bool, er
 	if err != nil {
 		return nil, false, err
 	}
-	if count <= pageSize {
+	if count <= v.page {
 		disks, err = v.listPage(ctx, listCommand)
 		// More than were counted have come meanwhile; far more than that would not have fitted.
 		return disks, true, err
 	}
 	for len(disks) < maxDisks {
 		from := max(len(disks)-1, 0)
-		page, err := v.listPage(ctx, fmt.Sprintf(":pick [%s] %d %d", listCommand, from, from+pageSize))
+		page, err := v.listPage(ctx, fmt.Sprintf(":pick [%s] %d %d", listCommand, from, from+v.page))
 		if err != nil {
 			return nil, false, err
 		}
@@ -72,7 +73,7 @@ func (v *Volumes) listDisks(ctx context.Context) (disks []record, whole bool, er
 			page = page[1:]
 		}
 		disks = append(disks, page...)
-		if len(disks)-from < pageSize {
+		if len(disks)-from < v.page {
 			return disks, true, nil
 		}
 	}

@@ -75,15 +75,10 @@ func roundUp(bytes int64) (int64, error) {
 	return (bytes + sizeUnit - 1) / sizeUnit * sizeUnit, nil
 }
 
-// sizeText is a size as file-size takes it: the suffixes of files are powers of 1024.
+// sizeText is a size in whole MiB as file-size takes it: the suffixes of files are powers of 1024.
 func sizeText(bytes int64) string {
-	for _, suffix := range []struct {
-		name string
-		unit int64
-	}{{"G", 1 << 30}, {"M", 1 << 20}} {
-		if bytes%suffix.unit == 0 {
-			return strconv.FormatInt(bytes/suffix.unit, 10) + suffix.name
-		}
+	if bytes%(1<<30) == 0 {
+		return strconv.FormatInt(bytes>>30, 10) + "G"
 	}
-	return strconv.FormatInt(bytes, 10)
+	return strconv.FormatInt(bytes/sizeUnit, 10) + "M"
 }

@@ -33,6 +33,7 @@ type Volumes struct {
 	pool      string
 	nqnPrefix string
 	port      int
+	page      int // pageSize, except in tests
 }
 
 // Volume is one exported disk.
@@ -77,7 +78,7 @@ func NewVolumes(c VolumesConfig) (*Volumes, error) {
 	if c.Port < 1 || c.Port > 65535 {
 		return nil, invalid("%d is no TCP port", c.Port)
 	}
-	return &Volumes{x: c.Executor, base: base, pool: pool, nqnPrefix: c.NQNPrefix, port: c.Port}, nil
+	return &Volumes{x: c.Executor, base: base, pool: pool, nqnPrefix: c.NQNPrefix, port: c.Port, page: pageSize}, nil
 }
 
 // named is the volume that belongs to a slot, as Create makes it but for its size.
