@@ -39,6 +39,9 @@ func headline(v *view, stuck bool) (head, detail string) {
 		}
 		return lost, "waiting, next attempt in " + v.NextAttemptInSeconds.String()
 	case conn.StateIdle:
+		if v.Outage != nil {
+			return lost, "no attempt is planned"
+		}
 		return "Not ready", "nothing has asked for a connection yet"
 	case conn.StateStopped:
 		return "Not ready", "the controller is stopping"

@@ -21,6 +21,7 @@ var page = template.Must(template.New("page").Funcs(template.FuncMap{
 	"clock":   func(t time.Time) string { return t.Format("2006-01-02 15:04:05 UTC") },
 	"machine": func(t time.Time) string { return t.Format(time.RFC3339) },
 	"percent": percent,
+	"words":   splitWords,
 	"count":   func(n int, what string) string { return count(n, what) },
 }).Parse(pageHTML))
 
@@ -65,7 +66,7 @@ func (v *view) Title() string {
 	return v.Headline + " – RDS " + v.Address
 }
 
-// DeviceLine names the device in a few words.
+// Line names the device in a few words.
 func (d *device) Line() string {
 	var parts []string
 	for _, p := range []string{d.Board, d.Version} {
@@ -74,6 +75,27 @@ func (d *device) Line() string {
 		}
 	}
 	return strings.Join(parts, " · ")
+}
+
+// word is a piece of a text, Code if it is typed somewhere as it stands.
+type word struct {
+	Text string
+	Code bool
+}
+
+// splitWords finds flags and RouterOS paths in a text of ours, so that they can
+// be set apart and are not broken at a hyphen.
+func splitWords(text string) []word {
+	var all []word
+	for piece := range strings.SplitAfterSeq(text, " ") {
+		core := strings.TrimRight(piece, " .,:;)")
+		if len(core) > 2 && (strings.HasPrefix(core, "--") || strings.HasPrefix(core, "/")) {
+			all = append(all, word{core, true}, word{piece[len(core):], false})
+		} else {
+			all = append(all, word{piece, false})
+		}
+	}
+	return all
 }
 
 // renderPage is the page as HTML.

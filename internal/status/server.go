@@ -2,7 +2,6 @@ package status
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -147,17 +146,16 @@ func (s *Server) Run(ctx context.Context) error {
 	serve(s.main, s.webConfigFile)
 	serve(s.health, "")
 
+	// One endpoint that ends by itself, before ctx does, ends the other too.
 	var failed error
 	for stop := ctx.Done(); running > 0 || stop != nil; {
 		select {
 		case err := <-ended:
 			running--
-			if !errors.Is(err, http.ErrServerClosed) && failed == nil {
-				failed = fmt.Errorf("status server: %w", err)
-			}
-			if stop == nil || failed == nil {
+			if stop == nil { // as it was told to
 				continue
 			}
+			failed = fmt.Errorf("status server: %w", err)
 		case <-stop:
 		}
 		stop = nil
