@@ -14,8 +14,8 @@ type fault struct {
 }
 
 func (f fault) String() string {
-	// Errors of parsers may span lines; a fault is one.
-	return f.where + ": " + strings.Join(strings.Fields(f.err.Error()), " ")
+	// Values and errors of parsers may span lines; a fault is one.
+	return strings.Join(strings.Fields(f.where+": "+f.err.Error()), " ")
 }
 
 // bad is what is wrong with a value, and the remedy.

@@ -20,8 +20,9 @@ const (
 
 // report writes the lines of a check. Safe for concurrent use.
 type report struct {
-	mu sync.Mutex // guards w
-	w  io.Writer
+	mu   sync.Mutex // guards the rest
+	w    io.Writer
+	last string // first line of the newest row
 }
 
 // row is one stage: its verdict, its time where it took any, and what to know.
@@ -36,6 +37,7 @@ func (r *report) row(stage, verdict string, took time.Duration, lines ...string)
 	if len(lines) > 0 {
 		first, lines = lines[0], lines[1:]
 	}
+	r.last = first
 	fmt.Fprintln(r.w, strings.TrimRight(fmt.Sprintf("%-14s %-4s %10s  %s", stage, verdict, duration, first), " "))
 	for _, line := range lines {
 		fmt.Fprintf(r.w, "%32s%s\n", "", line)
@@ -53,9 +55,12 @@ func (r *report) explain(err error) {
 	kind := conn.KindOf(err)
 	var failure *conn.Error
 	if errors.As(err, &failure) && failure.Stage == conn.StageCredentials {
-		r.row("key", verdictFail, 0, cause(failure)) // they changed since they were checked
+		r.row("key", verdictFail, 0, cause(failure)) // it changed since it was checked
 	}
 	r.say(fmt.Sprintf("Failed (%s): %s", kind, kind.Summary()))
+	if failure != nil && !strings.HasSuffix(cause(failure), r.last) {
+		r.say("Error: " + cause(failure)) // the attempt knows more than its stage did
+	}
 	var mismatch *conn.HostKeyError
 	if errors.As(err, &mismatch) {
 		r.say(fmt.Sprintf("Presented, for your information; it is not trusted: %s %s", mismatch.Type, mismatch.Presented))
