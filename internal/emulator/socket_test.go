@@ -2,6 +2,7 @@ package emulator
 
 import (
 	"context"
+	"errors"
 	"net"
 	"path/filepath"
 	"testing"
@@ -34,12 +35,17 @@ func TestDeviceSocketSharesOneDevice(t *testing.T) {
 
 	waiting := make(chan error, 1)
 	go func() {
-		_, err := RunOverSocket(t.Context(), path, "admin", ":delay 1h")
+		r, err := RunOverSocket(t.Context(), path, "admin", ":delay 1h")
+		if err == nil && !r.Failed {
+			err = errors.New("the command came to its end")
+		} else {
+			err = nil
+		}
 		waiting <- err
 	}()
 	cancel()
-	if err := <-waiting; err == nil {
-		t.Error("a command outlived the socket")
+	if err := <-waiting; err != nil {
+		t.Error(err)
 	}
 	if err := <-served; err != nil {
 		t.Errorf("ServeDevice: %v", err)
