@@ -13,12 +13,13 @@ import (
 // end where there was none, which x/crypto/ssh shows alike.
 const closeGrace = 100 * time.Millisecond
 
+// noStatus stands for an exit status that was not sent.
+const noStatus = -1
+
 var errExecRefused = errors.New("the device refused to run a command")
 
 // converse sends the command on an open session and reads all of the answer.
 func (op *operation) converse(ch ssh.Channel, requests <-chan *ssh.Request) *Error {
-	status := make(chan int, 1)
-	go readStatus(requests, status)
 	payload := struct{ Command string }{op.command}
 	accepted, err := ch.SendRequest("exec", true, ssh.Marshal(&payload))
 	switch {
@@ -29,27 +30,76 @@ func (op *operation) converse(ch ssh.Channel, requests <-chan *ssh.Request) *Err
 	case !accepted:
 		return execError(KindRejected, Refused, errExecRefused)
 	}
-	limit := op.link.maxOutput + 1
-	// Nothing useful was ever seen on RouterOS's stderr; it is merged anyway.
-	for _, stream := range []io.Reader{ch, ch.Stderr()} {
-		// The only error is the end of the stream; the status tells the rest.
-		_, _ = io.Copy(&op.output, io.LimitReader(stream, int64(limit-op.output.Len())))
-	}
-	if op.output.Len() == limit {
+	read := make(chan struct{})
+	go func() {
+		op.read(ch)
+		close(read)
+	}()
+	status := op.awaitEnd(requests, read)
+	if op.output.Len() > op.link.maxOutput {
 		op.output.Reset()
 		return execError(KindTooLarge, Unknown, ErrOutputTooLarge)
 	}
 	return op.judgeStatus(status)
 }
 
-// judgeStatus waits for the end of the session. RouterOS sends status 0 even
-// for errors and is not bound to send one at all, so that its absence is no
+// read takes both streams, and not more than one byte past the limit. Nothing
+// useful was ever seen on RouterOS's stderr; it is merged anyway.
+func (op *operation) read(ch ssh.Channel) {
+	for _, stream := range []io.Reader{ch, ch.Stderr()} {
+		left := int64(op.link.maxOutput + 1 - op.output.Len())
+		// The only error is the end of the stream; the status tells the rest.
+		_, _ = io.Copy(&op.output, io.LimitReader(stream, left))
+	}
+}
+
+// awaitEnd serves the session's requests (RFC 4254, 6.10) until the device
+// closed it and everything is read, and returns the exit status.
+func (op *operation) awaitEnd(requests <-chan *ssh.Request, read <-chan struct{}) int {
+	status := noStatus
+	var grace <-chan time.Time
+	for requests != nil || read != nil {
+		select {
+		case request, ok := <-requests:
+			if !ok {
+				requests = nil
+				break
+			}
+			if code, ok := statusCode(request); ok && status == noStatus {
+				status = code
+			}
+			if request.WantReply {
+				_ = request.Reply(false, nil) // fails only with the connection
+			}
+		case <-read:
+			read = nil
+			if op.output.Len() > op.link.maxOutput && requests != nil {
+				go ssh.DiscardRequests(requests)
+				return status
+			}
+		case <-grace:
+			go ssh.DiscardRequests(requests)
+			return status
+		}
+		if read == nil && status != noStatus && grace == nil && requests != nil {
+			// The device frees the session with its close; opening the next one
+			// before could meet its limit.
+			grace = time.After(closeGrace)
+		}
+	}
+	return status
+}
+
+// judgeStatus makes an error of the exit status. RouterOS sends 0 even for
+// errors and is not bound to send one at all, so that its absence is no
 // failure, unless it was the connection that ended.
-func (op *operation) judgeStatus(status <-chan int) *Error {
-	code, sent := <-status
-	grace := time.NewTimer(closeGrace)
-	defer grace.Stop()
-	if !sent {
+func (op *operation) judgeStatus(status int) *Error {
+	switch status {
+	case 0:
+		return nil
+	case noStatus:
+		grace := time.NewTimer(closeGrace)
+		defer grace.Stop()
 		select {
 		case <-op.link.done:
 			return op.link.lost(Unknown)
@@ -57,35 +107,9 @@ func (op *operation) judgeStatus(status <-chan int) *Error {
 			return nil
 		}
 	}
-	// The device frees the session with its close; opening the next one before
-	// could meet its limit.
-	select {
-	case <-status:
-	case <-grace.C:
-	}
-	if code != 0 {
-		failure := execError(KindRejected, Refused, nil)
-		failure.Status = code
-		return failure
-	}
-	return nil
-}
-
-// readStatus serves the session's requests (RFC 4254, 6.10) until the channel
-// is closed, which closes status; the first status is the one.
-func readStatus(requests <-chan *ssh.Request, status chan<- int) {
-	defer close(status)
-	seen := false
-	for request := range requests {
-		code, ok := statusCode(request)
-		if ok && !seen {
-			seen = true
-			status <- code
-		}
-		if request.WantReply {
-			_ = request.Reply(false, nil) // fails only with the connection
-		}
-	}
+	failure := execError(KindRejected, Refused, nil)
+	failure.Status = status
+	return failure
 }
 
 // statusCode reads the exit status; a signal counts as 128, a shell's custom.

@@ -24,13 +24,14 @@ import (
 
 // world is a manager and its client before an emulated device.
 type world struct {
-	t      *testing.T
+	t      testing.TB
 	rds    *emulator.Server
 	client *SSHClient
 	m      *ConnectionManager
 	seen   *recorder
 	log    *syncBuffer
 	start  time.Time
+	lax    bool // over TCP the device sees the end of a connection late: do not count
 
 	keyFile, hostKeyFile string
 }
@@ -53,7 +54,7 @@ func inBubble(t *testing.T, change func(*settings), story func(w *world)) {
 
 // newWorld makes everything and starts nothing. In a bubble the client reaches
 // the device in memory; over TCP when change sets Host.
-func newWorld(t *testing.T, change func(*settings)) *world {
+func newWorld(t testing.TB, change func(*settings)) *world {
 	t.Helper()
 	w := &world{t: t, seen: newRecorder(), log: &syncBuffer{}, start: time.Now()}
 	s := settings{rds: emulator.Options{HostKeyType: "ed25519"}}
@@ -88,7 +89,7 @@ func newWorld(t *testing.T, change func(*settings)) *world {
 	w.m = must(NewConnectionManager(s.manager))
 	t.Cleanup(func() {
 		w.m.Stop()
-		if most := w.rds.Stats().MaxOpen; most > 1 {
+		if most := w.rds.Stats().MaxOpen; most > 1 && !w.lax {
 			t.Errorf("%d connections were open at once", most)
 		}
 		if t.Failed() {
@@ -190,7 +191,7 @@ func newSigner() (ssh.Signer, ed25519.PrivateKey) {
 }
 
 // writeKey writes a new private key and returns its public half.
-func writeKey(t *testing.T, path string) ssh.PublicKey {
+func writeKey(t testing.TB, path string) ssh.PublicKey {
 	t.Helper()
 	signer, private := newSigner()
 	block := must(ssh.MarshalPrivateKey(private, ""))
@@ -198,7 +199,7 @@ func writeKey(t *testing.T, path string) ssh.PublicKey {
 	return signer.PublicKey()
 }
 
-func writeHostKeys(t *testing.T, path string, keys ...ssh.PublicKey) {
+func writeHostKeys(t testing.TB, path string, keys ...ssh.PublicKey) {
 	t.Helper()
 	var lines strings.Builder
 	for _, key := range keys {
@@ -207,7 +208,7 @@ func writeHostKeys(t *testing.T, path string, keys ...ssh.PublicKey) {
 	writeFile(t, path, lines.String())
 }
 
-func writeFile(t *testing.T, path, content string) {
+func writeFile(t testing.TB, path, content string) {
 	t.Helper()
 	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
 		t.Fatal(err)

@@ -16,6 +16,11 @@ import (
 // to leave an open unanswered for ever when many were made at once.
 const openTimeout = 5 * time.Second
 
+// maxOpening is how many opens may be unanswered at a time. An RDS has been seen
+// to stall on 19 and to be cured by opening one after the other; with the
+// default session limit of 1 it is always one, beside the probe's.
+const maxOpening = 8
+
 // maxHungOpens is how many opens in a row may pass their deadline, while other
 // bytes flow, before the connection counts as unusable.
 const maxHungOpens = 3
@@ -42,7 +47,7 @@ type link struct {
 
 	// slots holds a token for each session in use, abandoned ones included.
 	slots chan struct{}
-	// opening holds a token while an open is unanswered: opens go one at a time.
+	// opening holds a token for each open that is unanswered.
 	opening chan struct{}
 
 	hungOpens atomic.Int32 // opens past their deadline in a row, while bytes flow
@@ -56,7 +61,7 @@ func newLink(ctx context.Context, w *wire, r handshakeResult, c *SSHClient) *lin
 		timeout: c.cfg.CommandTimeout, maxOutput: c.cfg.MaxOutput, generation: c.generation + 1,
 		done:    make(chan struct{}),
 		slots:   make(chan struct{}, c.cfg.SessionLimit),
-		opening: make(chan struct{}, 1),
+		opening: make(chan struct{}, maxOpening),
 	}
 	l.watch = newWatchdog(l)
 	go ssh.DiscardRequests(r.requests)

@@ -36,7 +36,7 @@ type operation struct {
 	turn    atomic.Bool // it holds the token of link.opening
 	counted bool        // as abandoned; the supervisor's
 
-	opened   chan struct{} // closed by the worker when the open was answered
+	opened   atomic.Bool   // the open was answered
 	finished chan struct{} // closed by the worker at its end
 
 	output  bytes.Buffer // the worker's until finished is closed
@@ -44,8 +44,7 @@ type operation struct {
 }
 
 func newOperation(l *link, purpose Purpose, command string) *operation {
-	return &operation{link: l, purpose: purpose, command: command,
-		opened: make(chan struct{}), finished: make(chan struct{})}
+	return &operation{link: l, purpose: purpose, command: command, finished: make(chan struct{})}
 }
 
 // run waits for the turn to open, starts the worker and supervises it. The
@@ -92,32 +91,39 @@ func (op *operation) passTurn() {
 }
 
 // supervise returns when the operation ended, its deadline passed, the
-// connection ended or the caller gave up, whichever is first.
+// connection ended or the caller gave up, whichever is first. The timer serves
+// both deadlines, so that an answer in time costs one wake-up only.
 func (op *operation) supervise(ctx context.Context) *Error {
-	openTimer := time.NewTimer(openTimeout - time.Since(op.start))
-	defer openTimer.Stop()
-	select {
-	case <-op.opened:
-	case <-openTimer.C:
-		return op.openTimedOut(ctx)
-	case <-op.link.done:
-		return op.cutShort()
-	case <-ctx.Done():
-		return op.callerGaveUp(ctx)
+	timer := time.NewTimer(time.Until(op.deadline()))
+	defer timer.Stop()
+	for {
+		select {
+		case <-op.finished:
+			op.link.watch.end()
+			return op.failure
+		case <-op.link.done:
+			return op.cutShort()
+		case <-ctx.Done():
+			return op.callerGaveUp(ctx)
+		case <-timer.C:
+			switch left := time.Until(op.deadline()); {
+			case left > 0:
+				timer.Reset(left)
+			case op.opened.Load():
+				return op.commandTimedOut(ctx)
+			default:
+				return op.openTimedOut(ctx)
+			}
+		}
 	}
-	commandTimer := time.NewTimer(op.link.timeout - time.Since(op.start))
-	defer commandTimer.Stop()
-	select {
-	case <-op.finished:
-		op.link.watch.end()
-		return op.failure
-	case <-commandTimer.C:
-		return op.commandTimedOut(ctx)
-	case <-op.link.done:
-		return op.cutShort()
-	case <-ctx.Done():
-		return op.callerGaveUp(ctx)
+}
+
+// deadline is that of the open until it is answered, then that of the command.
+func (op *operation) deadline() time.Time {
+	if op.opened.Load() {
+		return op.start.Add(op.link.timeout)
 	}
+	return op.start.Add(openTimeout)
 }
 
 // cutShort settles an operation whose connection ended; an answer that came
@@ -189,6 +195,7 @@ func (op *operation) count(ctx context.Context) {
 // work makes the calls that may block until the connection ends.
 func (op *operation) work() {
 	ch, requests, err := op.link.ssh.OpenChannel("session", nil)
+	op.opened.Store(true)
 	op.passTurn()
 	var refused *ssh.OpenChannelError
 	switch {
@@ -202,11 +209,9 @@ func (op *operation) work() {
 		op.link.hungOpens.Store(0)
 		defer ch.Close()
 		if op.purpose != PurposeProbe && op.phase.CompareAndSwap(phaseOpening, phaseSending) {
-			close(op.opened)
 			op.failure = op.converse(ch, requests)
 			return
 		}
 		go ssh.DiscardRequests(requests)
 	}
-	close(op.opened)
 }

@@ -1,0 +1,182 @@
+package conn
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"golang.org/x/crypto/ssh"
+)
+
+// FuzzServerBytes lets a server send anything at all before and in the
+// handshake. Connect must return an *Error within its deadline.
+func FuzzServerBytes(f *testing.F) {
+	f.Add([]byte("SSH-2.0-ROSSSH\r\n"))
+	f.Add([]byte("HTTP/1.1 400 Bad Request\r\n\r\n"))
+	f.Add([]byte("SSH-1.99-old\r\n"))
+	f.Add([]byte("SSH-2.0-ROSSSH\r\n\x00\x00\x00\x0c\x0a\x14aaaaaaaaaa"))
+	f.Add([]byte("SSH-2.0-ROSSSH\r\n\xff\xff\xff\xff\x00\x00"))
+	f.Add(append([]byte("SSH-2.0-x\n"), make([]byte, 4096)...))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		w := newWorld(t, func(s *settings) {
+			s.client.ConnectTimeout = 2 * time.Second
+			s.client.Dial = func(context.Context, string, string) (net.Conn, error) {
+				client, server := net.Pipe()
+				go func() {
+					go io.Copy(io.Discard, server)
+					server.Write(data)
+					server.Close()
+				}()
+				return client, nil
+			}
+		})
+		err := w.client.Connect(t.Context())
+		var failure *Error
+		if !errors.As(err, &failure) || KindOf(err) == KindAuth || w.client.IsConnected() {
+			t.Errorf("Connect: %v", err)
+		}
+	})
+}
+
+// FuzzHostKeyFile feeds anything as a host key file: an error, or keys of
+// which each is accepted and no other.
+func FuzzHostKeyFile(f *testing.F) {
+	signer, _ := newSigner()
+	line := string(ssh.MarshalAuthorizedKey(signer.PublicKey()))
+	f.Add(line)
+	f.Add("192.168.88.1 " + line)
+	f.Add("@revoked * " + line)
+	f.Add("|1|AAAA|AAAA " + line)
+	f.Add("ssh-ed25519 \n\x00")
+	f.Add("# comment\n")
+	other, _ := newSigner()
+	f.Fuzz(func(t *testing.T, content string) {
+		path := filepath.Join(t.TempDir(), "host")
+		writeFile(t, path, content)
+		keys, err := LoadHostKeys(path, "192.168.88.1", 22)
+		if err != nil {
+			return
+		}
+		if len(keys.keys) == 0 || len(keys.algorithms()) == 0 {
+			t.Error("no error and no key")
+		}
+		if keys.check(other.PublicKey()) == nil {
+			t.Error("a key that is in no file was accepted")
+		}
+	})
+}
+
+// FuzzExecOutput lets the device print anything; it comes back unchanged.
+func FuzzExecOutput(f *testing.F) {
+	f.Add([]byte("ok\r\n"), uint32(0), true)
+	f.Add([]byte("\x00\xff\x1b[6n"), uint32(1), true)
+	f.Add([]byte{}, uint32(255), false)
+	f.Fuzz(func(t *testing.T, output []byte, status uint32, sendStatus bool) {
+		client, server := scriptedServer(t, func(ch ssh.Channel) {
+			ch.Write(output)
+			if sendStatus {
+				ch.SendRequest("exit-status", false, ssh.Marshal(struct{ S uint32 }{status}))
+			}
+		})
+		defer server()
+		got, err := client.Exec(t.Context(), ":put anything")
+		if got != string(output) {
+			t.Errorf("Exec returned %q, want %q", got, output)
+		}
+		if refused := KindOf(err) == KindRejected; refused != (sendStatus && status != 0) {
+			t.Errorf("Exec: %v with status %d (sent: %v)", err, status, sendStatus)
+		}
+	})
+}
+
+// scriptedServer accepts any login and answers each command with script.
+func scriptedServer(t *testing.T, script func(ssh.Channel)) (*SSHClient, func()) {
+	t.Helper()
+	hostKey, _ := newSigner()
+	config := &ssh.ServerConfig{PublicKeyCallback: func(ssh.ConnMetadata, ssh.PublicKey) (*ssh.Permissions, error) { return nil, nil }}
+	config.AddHostKey(hostKey)
+	listener := must(net.Listen("tcp", "127.0.0.1:0"))
+	go func() {
+		for {
+			raw, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			go serveScript(raw, config, script)
+		}
+	}()
+	dir := t.TempDir()
+	keyFile, hostKeyFile := filepath.Join(dir, "key"), filepath.Join(dir, "host")
+	writeKey(t, keyFile)
+	writeHostKeys(t, hostKeyFile, hostKey.PublicKey())
+	client := must(NewSSHClient(SSHClientConfig{Host: "127.0.0.1", Port: listener.Addr().(*net.TCPAddr).Port, User: "x",
+		KeyFile: keyFile, HostKeyFile: hostKeyFile,
+		Verify: func(context.Context, ExecFunc) (Identity, error) { return Identity{}, nil }}))
+	if err := client.Connect(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return client, func() { client.Close(); listener.Close() }
+}
+
+func serveScript(raw net.Conn, config *ssh.ServerConfig, script func(ssh.Channel)) {
+	_, channels, requests, err := ssh.NewServerConn(raw, config)
+	if err != nil {
+		return
+	}
+	go ssh.DiscardRequests(requests)
+	for offer := range channels {
+		ch, requests, err := offer.Accept()
+		if err != nil {
+			return
+		}
+		go func() {
+			for r := range requests {
+				r.Reply(true, nil)
+				if r.Type == "exec" {
+					script(ch)
+					ch.Close()
+				}
+			}
+		}()
+	}
+}
+
+// Floods of what a hostile device may send must neither hang nor grow memory.
+func TestFloodsEndInAnError(t *testing.T) {
+	tests := []struct {
+		name   string
+		script func(ssh.Channel)
+		kind   Kind
+	}{
+		{"5 MiB of output", func(ch ssh.Channel) { ch.Write(make([]byte, 5<<20)) }, KindTooLarge},
+		{"5 MiB on stderr", func(ch ssh.Channel) { ch.Stderr().Write(make([]byte, 5<<20)) }, KindTimeout},
+		{"10,000 channel requests", func(ch ssh.Channel) {
+			for range 10_000 {
+				ch.SendRequest("flood", false, make([]byte, 100))
+			}
+			ch.SendRequest("exit-status", false, []byte{0, 0, 0, 0})
+		}, ""},
+		{"a status that is no number", func(ch ssh.Channel) { ch.SendRequest("exit-status", false, []byte{1}) }, ""},
+		{"two statuses", func(ch ssh.Channel) {
+			ch.SendRequest("exit-status", false, []byte{0, 0, 0, 0})
+			ch.SendRequest("exit-status", false, []byte{0, 0, 0, 7})
+		}, ""},
+		{"killed by a signal", func(ch ssh.Channel) { ch.SendRequest("exit-signal", false, nil) }, KindRejected},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			client, stop := scriptedServer(t, tt.script)
+			defer stop()
+			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+			defer cancel()
+			if _, err := client.Exec(ctx, ":put anything"); KindOf(err) != tt.kind {
+				t.Errorf("Exec: %v, want kind %q", err, tt.kind)
+			}
+		})
+	}
+}
