@@ -173,3 +173,21 @@ func TestClosedServerAdmitsNobody(t *testing.T) {
 		}
 	})
 }
+
+func TestReaderOfAClosedEndIsToldSoWhateverTheOtherEndDoes(t *testing.T) {
+	for range 100 {
+		client, device := newPipe(pipeAddr{"tcp", "a"}, pipeAddr{"tcp", "b"})
+		go func() {
+			io.Copy(io.Discard, device)
+			device.Close()
+		}()
+		closed := make(chan struct{})
+		go func() {
+			defer close(closed)
+			client.Close()
+		}()
+		_, err := client.Read(make([]byte, 1))
+		wantError(t, err, net.ErrClosed)
+		<-closed
+	}
+}

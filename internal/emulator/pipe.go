@@ -62,8 +62,8 @@ func (c *pipeConn) end(writer, reader func(*stream)) error {
 	err := c.opError("close", net.ErrClosed)
 	c.closeOnce.Do(func() {
 		err = nil
+		reader(c.in) // first: a Read of this end must not see what the other end makes of the close
 		writer(c.out)
-		reader(c.in)
 		if c.onClose != nil {
 			c.onClose()
 		}
