@@ -26,7 +26,7 @@ import (
 
 // files is a folder with one file of every sort.
 type files struct {
-	dir, key, encrypted, ecdsaKey, public, hostKey, otherHost string
+	dir, key, ecdsaKey, public, hostKey, otherHost string
 }
 
 func writeFiles(t *testing.T) files {
@@ -47,10 +47,6 @@ func writeFiles(t *testing.T) files {
 	if err != nil {
 		t.Fatal(err)
 	}
-	locked, err := ssh.MarshalPrivateKeyWithPassphrase(private, "", []byte("secret"))
-	if err != nil {
-		t.Fatal(err)
-	}
 	curve, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
@@ -66,12 +62,29 @@ func writeFiles(t *testing.T) files {
 	return files{
 		dir:       dir,
 		key:       write("key", pem.EncodeToMemory(block)),
-		encrypted: write("encrypted", pem.EncodeToMemory(locked)),
 		ecdsaKey:  write("ecdsa", pem.EncodeToMemory(curveBlock)),
 		public:    write("public", []byte("this is no key\n")),
 		hostKey:   write("host", ssh.MarshalAuthorizedKey(line)),
 		otherHost: write("other", []byte(knownhosts.Line([]string{"[elsewhere.example.net]:2222"}, line)+"\n")),
 	}
+}
+
+// encryptedKey is a private key with a passphrase.
+func encryptedKey(t *testing.T) string {
+	t.Helper()
+	_, private, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	block, err := ssh.MarshalPrivateKeyWithPassphrase(private, "", []byte("secret"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "encrypted")
+	if err := os.WriteFile(path, pem.EncodeToMemory(block), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
 }
 
 // with returns the arguments of a good configuration, changed: "--name" alone
@@ -119,7 +132,7 @@ func TestEachBadInputIsOneLineWithFlagFaultAndRemedy(t *testing.T) {
 		{"--rds-user=", "--rds-user=", "is not a user name", "give the name"},
 		{"--rds-key-file=/no/such/key", "--rds-key-file=/no/such/key", "does not exist", "is mounted"},
 		{"--rds-key-file=" + empty, "--rds-key-file", "is empty", "ssh-keygen"},
-		{"--rds-key-file=" + f.encrypted, "--rds-key-file", "encrypted with a passphrase", "ssh-keygen"},
+		{"--rds-key-file=" + encryptedKey(t), "--rds-key-file", "encrypted with a passphrase", "ssh-keygen"},
 		{"--rds-key-file=" + f.public, "--rds-key-file", "not a private key", "ssh-keygen"},
 		{"--rds-key-file=" + f.dir, "--rds-key-file", "not a regular file", "ssh-keygen"},
 		{"--rds-key-file=", "--rds-key-file", "is missing", "private key"},

@@ -40,6 +40,7 @@ type Reporter interface {
 
 // Report describes a connection that was just made.
 type Report struct {
+	Generation   uint64 // counts the client's connections, from 1
 	Identity     Identity
 	BootTime     time.Time // zero when unknown
 	bootSlack    time.Duration

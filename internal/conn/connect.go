@@ -44,7 +44,7 @@ func (c *SSHClient) Connect(ctx context.Context) error {
 		l.end(ReasonRequested, nil)
 		return attemptError("", KindCanceled, ErrStopped)
 	}
-	c.generation = l.generation
+	c.generation = l.report.Generation
 	c.newest.Store(l)
 	c.live.Store(l)
 	return nil

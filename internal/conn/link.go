@@ -33,14 +33,13 @@ var (
 // link is one SSH connection, from the end of its handshake to its end. It
 // ends once, for one reason.
 type link struct {
-	wire       *wire
-	ssh        ssh.Conn
-	observer   Observer
-	timeout    time.Duration // of a command
-	maxOutput  int
-	generation uint64 // counts the client's connections, from 1
-	report     Report // set before the link is published
-	watch      *watchdog
+	wire      *wire
+	ssh       ssh.Conn
+	observer  Observer
+	timeout   time.Duration // of a command
+	maxOutput int
+	report    Report // set before the link is published
+	watch     *watchdog
 
 	done    chan struct{} // closed when the link ended
 	endOnce sync.Once
@@ -58,7 +57,8 @@ type link struct {
 func newLink(ctx context.Context, w *wire, r handshakeResult, c *SSHClient) *link {
 	l := &link{
 		wire: w, ssh: r.ssh, observer: c.cfg.Observer,
-		timeout: c.cfg.CommandTimeout, maxOutput: c.cfg.MaxOutput, generation: c.generation + 1,
+		timeout: c.cfg.CommandTimeout, maxOutput: c.cfg.MaxOutput,
+		report:  Report{Generation: c.generation + 1},
 		done:    make(chan struct{}),
 		slots:   make(chan struct{}, c.cfg.SessionLimit),
 		opening: make(chan struct{}, maxOpening),

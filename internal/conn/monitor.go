@@ -118,7 +118,7 @@ func (mon *monitor) adopt(ctx context.Context) {
 // connected notes the facts of a new connection.
 func (mon *monitor) connected() {
 	mon.lost = mon.cfg.Client.Done()
-	mon.s.Generation++
+	mon.s.Generation++ // unless the client counts itself
 	mon.s.ConnectedAt = time.Now()
 	mon.s.ConsecutiveFailures = 0
 	mon.s.NextAttempt = time.Time{}
@@ -126,6 +126,7 @@ func (mon *monitor) connected() {
 	mon.s.BanSuspected = mon.ban.connected()
 	if mon.reporter != nil {
 		mon.s.Report = mon.reporter.Report()
+		mon.s.Generation = mon.s.Report.Generation
 	}
 }
 

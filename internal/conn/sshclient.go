@@ -127,7 +127,7 @@ func (c *SSHClient) Exec(ctx context.Context, command string) (string, error) {
 	l := c.live.Load()
 	info := Command{Purpose: PurposeExec, Text: command}
 	if l != nil {
-		info.Generation = l.generation
+		info.Generation = l.report.Generation
 	}
 	start := time.Now()
 	ctx = c.cfg.Observer.CommandStarted(ctx, info)

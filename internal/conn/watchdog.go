@@ -133,7 +133,7 @@ func (l *link) probe(ctx context.Context) {
 		return
 	}
 	op := newOperation(l, PurposeProbe, "")
-	info := Command{Purpose: PurposeProbe, Generation: l.generation}
+	info := Command{Purpose: PurposeProbe, Generation: l.report.Generation}
 	ctx = l.observer.CommandStarted(ctx, info)
 	op.launch(func() {})
 	go func() {
