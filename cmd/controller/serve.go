@@ -104,13 +104,13 @@ func runController(ctx context.Context, cfg *config, ss *settings, logger *slog.
 		return err
 	}
 	defer manager.Stop()
-	telemetry.SetSource(otelx.Source{Snapshot: manager.Snapshot, LastReceived: client.LastReceived})
+	telemetry.SetSource(otelx.Source{Snapshot: manager.Snapshot, LastReceived: client.LastReceived, Sessions: client.Sessions})
 
 	page, err := status.Listen(status.Config{
 		Address: cfg.metricsAddress, HealthAddress: cfg.healthAddress, WebConfigFile: cfg.webConfigFile,
 		Metrics: telemetry.Handler(), Logger: logger,
 		Source: status.Source{Snapshot: manager.Snapshot, LastTurn: manager.LastTurn, LastReceived: client.LastReceived,
-			Recorder: recorder, Version: thisBuild().version, Insecure: cfg.rds.skipVerify},
+			Sessions: client.Sessions, Recorder: recorder, Version: thisBuild().version, Insecure: cfg.rds.skipVerify},
 	})
 	if err != nil {
 		return err

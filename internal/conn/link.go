@@ -94,7 +94,6 @@ func (l *link) end(reason Reason, err error) {
 	l.endOnce.Do(func() {
 		l.wire.end(reason, err)
 		close(l.done)
-		l.observer.SessionsChanged(0, cap(l.slots))
 	})
 }
 
@@ -132,7 +131,7 @@ func (l *link) exec(ctx context.Context, command string) (string, *Error) {
 func (l *link) acquire(ctx context.Context) *Error {
 	select {
 	case l.slots <- struct{}{}: // the usual case, without a timer
-		l.acquired(ctx, 0)
+		l.observer.SessionWaited(ctx, 0)
 		return nil
 	default:
 	}
@@ -141,7 +140,7 @@ func (l *link) acquire(ctx context.Context) *Error {
 	defer timer.Stop()
 	select {
 	case l.slots <- struct{}{}:
-		l.acquired(ctx, time.Since(start))
+		l.observer.SessionWaited(ctx, time.Since(start))
 		return nil
 	case <-l.done:
 		return l.lost(NotSent)
@@ -152,17 +151,7 @@ func (l *link) acquire(ctx context.Context) *Error {
 	}
 }
 
-func (l *link) acquired(ctx context.Context, waited time.Duration) {
-	l.observer.SessionWaited(ctx, waited)
-	l.observer.SessionsChanged(len(l.slots), cap(l.slots))
-}
-
-func (l *link) release() {
-	<-l.slots
-	if !l.ended() {
-		l.observer.SessionsChanged(len(l.slots), cap(l.slots))
-	}
-}
+func (l *link) release() { <-l.slots }
 
 // callerError is the error of an operation whose caller gave up.
 func callerError(ctx context.Context, outcome Outcome) *Error {

@@ -6,9 +6,12 @@ import (
 	"time"
 )
 
-// maxTurn is the longest time without a turn of the loop that is healthy;
-// liveness checks rely on it.
-const maxTurn = 10 * time.Second
+// StuckAfter is how long after ConnectionManager.LastTurn the monitor's loop
+// counts as stuck; when it is well it turns three times as often.
+const StuckAfter = 30 * time.Second
+
+// maxTurn is the longest time without a turn of a loop that is well.
+const maxTurn = StuckAfter / 3
 
 var errPolled = errors.New("the client says that it is not connected")
 

@@ -34,9 +34,7 @@ type Observer interface {
 	// included.
 	CommandStarted(ctx context.Context, c Command) context.Context
 	CommandEnded(ctx context.Context, r CommandResult)
-	// SessionsChanged tells sessions in use and the limit; SessionWaited how
-	// long a command waited for its turn.
-	SessionsChanged(inUse, limit int)
+	// SessionWaited tells how long a command waited for its turn.
 	SessionWaited(ctx context.Context, d time.Duration)
 	// OperationAbandoned: an open or a command passed its deadline and was
 	// left behind on the connection.
@@ -134,7 +132,6 @@ func (NopObserver) OutageEnded(context.Context, Outage)                         
 func (NopObserver) GaveUp(context.Context, Outage)                                {}
 func (NopObserver) CommandStarted(ctx context.Context, _ Command) context.Context { return ctx }
 func (NopObserver) CommandEnded(context.Context, CommandResult)                   {}
-func (NopObserver) SessionsChanged(int, int)                                      {}
 func (NopObserver) SessionWaited(context.Context, time.Duration)                  {}
 func (NopObserver) OperationAbandoned(context.Context, string)                    {}
 func (NopObserver) CallbackPanicked(context.Context, any)                         {}

@@ -71,12 +71,6 @@ func (os Observers) CommandEnded(ctx context.Context, r CommandResult) {
 	}
 }
 
-func (os Observers) SessionsChanged(inUse, limit int) {
-	for _, o := range os {
-		o.SessionsChanged(inUse, limit)
-	}
-}
-
 func (os Observers) SessionWaited(ctx context.Context, d time.Duration) {
 	for _, o := range os {
 		o.SessionWaited(ctx, d)

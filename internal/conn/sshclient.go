@@ -53,7 +53,6 @@ func NewSSHClient(cfg SSHClientConfig) (*SSHClient, error) {
 		budget:     dialBudget{burst: cfg.DialBudget.Burst, gap: cfg.DialBudget.Gap},
 		connecting: make(chan struct{}, 1),
 	}
-	c.cfg.Observer.SessionsChanged(0, cfg.SessionLimit)
 	return c, nil
 }
 
@@ -119,6 +118,15 @@ func (c *SSHClient) LastReceived() time.Time {
 
 // DialWait is how long the dial budget forbids another dial.
 func (c *SSHClient) DialWait() time.Duration { return c.budget.wait(time.Now()) }
+
+// Sessions is how many sessions are in use on the live connection, abandoned
+// ones included, and how many may be. It reads memory only.
+func (c *SSHClient) Sessions() (inUse, limit int) {
+	if l := c.live.Load(); l != nil && !l.ended() {
+		inUse = len(l.slots)
+	}
+	return inUse, c.cfg.SessionLimit
+}
 
 // Exec runs one command line on the live connection. It waits for its turn
 // (SessionLimit) and for the answer, at most CommandTimeout each and never

@@ -6,11 +6,9 @@ import (
 
 	"github.com/container-storage-interface/spec/lib/go/csi"
 	"google.golang.org/protobuf/types/known/wrapperspb"
-)
 
-// stuckAfter is how long the monitor's loop may stand still; it turns several
-// times as often when it is well.
-const stuckAfter = 30 * time.Second
+	"rds-csi/internal/conn"
+)
 
 // identity is the CSI Identity service.
 type identity struct {
@@ -35,7 +33,7 @@ func (s *identity) Probe(context.Context, *csi.ProbeRequest) (*csi.ProbeResponse
 
 func (s *identity) ready(now time.Time) bool {
 	connection := s.cfg.Connection
-	if now.Sub(connection.LastTurn()) > stuckAfter {
+	if now.Sub(connection.LastTurn()) > conn.StuckAfter {
 		return false // the snapshot may be as old
 	}
 	return s.cfg.ProbeIgnoresConnection || connection.Snapshot().Connected()

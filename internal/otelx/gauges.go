@@ -24,6 +24,7 @@ type Build struct {
 type Source struct {
 	Snapshot     func() *conn.Snapshot // of the connection manager
 	LastReceived func() time.Time      // of the client: when the newest byte arrived
+	Sessions     func() (inUse, limit int)
 }
 
 // gauges reports the state that is true at the moment of a scrape. What is
@@ -48,8 +49,6 @@ type gauges struct {
 	address   string
 	state     []metric.ObserveOption // of address; nil until the state is known
 	connected bool
-	inUse     int
-	limit     int // 0 until it is known
 }
 
 func (b *builder) gauges(build Build) *gauges {
@@ -91,12 +90,6 @@ func (g *gauges) setStateLocked(address string, connected bool) {
 	g.connected = connected
 }
 
-func (g *gauges) setSessions(inUse, limit int) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.inUse, g.limit = inUse, limit
-}
-
 // setSource makes the state known before the first event.
 func (g *gauges) setSource(s Source) {
 	g.source.Store(&s)
@@ -133,6 +126,12 @@ func (g *gauges) observe(_ context.Context, o metric.Observer) error {
 	if source.LastReceived != nil {
 		observeTime(o, g.lastReceived, source.LastReceived(), address)
 	}
+	inUse, limit := 0, 0
+	if source.Sessions != nil {
+		inUse, limit = source.Sessions()
+		o.ObserveInt64(g.sessionsLimit, int64(limit))
+	}
+	o.ObserveInt64(g.sessionsInUse, int64(inUse))
 	if s.Generation > 0 {
 		o.ObserveInt64(g.connectionInfo, 1, labels(attribute.String("address", clean(s.Address)),
 			attribute.String("server_version", clean(s.Report.Identity.Version)),
@@ -147,10 +146,6 @@ func (g *gauges) observeStored(o metric.Observer) {
 	defer g.mu.Unlock()
 	if g.state != nil {
 		o.ObserveInt64(g.connectionState, number(g.connected), g.state...)
-	}
-	o.ObserveInt64(g.sessionsInUse, int64(g.inUse))
-	if g.limit > 0 {
-		o.ObserveInt64(g.sessionsLimit, int64(g.limit))
 	}
 }
 

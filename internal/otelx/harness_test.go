@@ -93,8 +93,7 @@ func newDevice(tel *Telemetry) *device {
 			return time.Time{}
 		}
 		return d.s.ConnectedAt.Add(time.Second)
-	}})
-	d.o.SessionsChanged(0, 1)
+	}, Sessions: func() (int, int) { return 0, 1 }})
 	d.next = conn.Attempt{Address: testAddress}
 	return d
 }
@@ -204,9 +203,7 @@ func (d *device) exec(ctx context.Context, text string, took time.Duration, fail
 	command := conn.Command{Purpose: conn.PurposeExec, Text: text, Generation: d.s.Generation}
 	ctx = d.o.CommandStarted(ctx, command)
 	d.o.SessionWaited(ctx, 0)
-	d.o.SessionsChanged(1, 1)
 	time.Sleep(took)
-	d.o.SessionsChanged(0, 1)
 	d.o.CommandEnded(ctx, conn.CommandResult{Command: command, Err: failure, Duration: took})
 }
 

@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"time"
 
 	"github.com/lmittmann/tint"
 	"go.opentelemetry.io/otel/trace"
@@ -30,11 +31,19 @@ func NewLogHandler(w io.Writer, format string, level slog.Leveler, terminal bool
 		noColor := os.Getenv("NO_COLOR") != "" || os.Getenv("TERM") == "dumb"
 		h = tint.NewTextHandler(w, &tint.Options{Level: level, NoColor: noColor, TimeFormat: "15:04:05.000"})
 	case format == LogJSON, format == LogAuto, format == "":
-		h = slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level})
+		h = slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level, ReplaceAttr: readableDuration})
 	default:
 		return nil, fmt.Errorf("log format %q: use auto, tint or json", format)
 	}
 	return &traceHandler{Handler: h}, nil
+}
+
+// readableDuration writes 1.5s where slog's JSON has 1500000000.
+func readableDuration(_ []string, a slog.Attr) slog.Attr {
+	if a.Value.Kind() == slog.KindDuration {
+		a.Value = slog.StringValue(a.Value.Duration().Round(time.Microsecond).String())
+	}
+	return a
 }
 
 // traceHandler adds the ids of the context's span as top-level fields, with the

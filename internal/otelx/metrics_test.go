@@ -129,7 +129,7 @@ func TestTheRestOfTheEventsIsCounted(t *testing.T) {
 	o.GaveUp(ctx, conn.Outage{})
 	o.OperationAbandoned(ctx, "exec")
 	o.CallbackPanicked(ctx, "boom")
-	o.SessionsChanged(2, 3)
+	tel.SetSource(Source{Sessions: func() (int, int) { return 2, 3 }})
 	o.SessionWaited(ctx, 2*time.Second)
 	expect(t, tel, nameGivenUp+" 1", nameAbandoned+" 1", nameCallbackPanics+" 1",
 		nameSessionsInUse+" 2", nameSessionsLimit+" 3", nameSessionWait+"_sum 2")
@@ -181,7 +181,6 @@ func recordings(o *observer) map[string]func(context.Context) {
 			m.commandEnded(ctx, o.commandName(&command), &conn.CommandResult{Command: command})
 		},
 		"outage":             func(ctx context.Context) { m.outageEnded(ctx, &conn.Outage{Cause: conn.CauseLink}) },
-		"SessionsChanged":    func(context.Context) { o.SessionsChanged(1, 2) },
 		"SessionWaited":      func(ctx context.Context) { o.SessionWaited(ctx, time.Second) },
 		"OperationAbandoned": func(ctx context.Context) { o.OperationAbandoned(ctx, "exec") },
 	}

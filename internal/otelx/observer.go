@@ -93,9 +93,6 @@ func (o *observer) CommandEnded(ctx context.Context, r conn.CommandResult) {
 	}
 }
 
-// SessionsChanged implements conn.Observer.
-func (o *observer) SessionsChanged(inUse, limit int) { o.metrics.gauges.setSessions(inUse, limit) }
-
 // SessionWaited implements conn.Observer.
 func (o *observer) SessionWaited(ctx context.Context, d time.Duration) {
 	o.metrics.sessionWait.record(ctx, d.Seconds(), values{})

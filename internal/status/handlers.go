@@ -18,7 +18,7 @@ type Source struct {
 	Snapshot     func() *conn.Snapshot     // of the connection manager; nil: nothing is known
 	LastTurn     func() time.Time          // of the monitor's loop; zero: not started
 	LastReceived func() time.Time          // last byte from the device; zero: none yet
-	Sessions     func() (inUse, limit int) // nil: the recorder's
+	Sessions     func() (inUse, limit int) // of the client; limit 0: unknown
 	Recorder     *Recorder                 // events and last day; nil: none
 	Version      string                    // of this program
 	Insecure     bool                      // host key checking is off
@@ -36,15 +36,11 @@ func (s *Source) view(now time.Time) *view {
 	if s.LastReceived != nil {
 		in.lastReceived = s.LastReceived()
 	}
-	count := s.Sessions
 	if s.Recorder != nil {
 		in.record = s.Recorder.read(now)
-		if count == nil {
-			count = s.Recorder.Sessions
-		}
 	}
-	if count != nil {
-		if inUse, limit := count(); limit > 0 {
+	if s.Sessions != nil {
+		if inUse, limit := s.Sessions(); limit > 0 {
 			in.sessions = &sessions{inUse, limit}
 		}
 	}

@@ -9,14 +9,10 @@ import (
 // stateUnknown stands where there is no manager to ask.
 const stateUnknown conn.State = "unknown"
 
-// stuckAfter is how long the monitor's loop may stand still; it turns at least
-// once in every poll interval.
-const stuckAfter = 30 * time.Second
-
 // monitorStuck reports whether the loop that keeps the connection alive does
 // not turn any more. A loop that never started, or was stopped, is not stuck.
 func monitorStuck(now time.Time, s *conn.Snapshot, lastTurn time.Time) bool {
-	return !lastTurn.IsZero() && now.Sub(lastTurn) > stuckAfter && s.State != conn.StateStopped
+	return !lastTurn.IsZero() && now.Sub(lastTurn) > conn.StuckAfter && s.State != conn.StateStopped
 }
 
 // headline puts the state in big letters, and what is being done about it.

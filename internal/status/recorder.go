@@ -22,7 +22,6 @@ type Recorder struct {
 	timeline timeline
 	banned   bool   // the newest snapshot suspected a ban
 	over     uint64 // id of the newest outage that is over
-	sessions sessions
 }
 
 var _ conn.Observer = (*Recorder)(nil)
@@ -32,14 +31,6 @@ func NewRecorder() *Recorder { return newRecorder(time.Now()) }
 
 func newRecorder(now time.Time) *Recorder {
 	return &Recorder{started: now, timeline: newTimeline(now)}
-}
-
-// Sessions tells how many sessions are in use on the connection, and the limit;
-// both are 0 until the client has said so.
-func (r *Recorder) Sessions() (inUse, limit int) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.sessions.InUse, r.sessions.Limit
 }
 
 // record is a copy of everything a Recorder knows.
@@ -160,13 +151,6 @@ func (r *Recorder) gaveUp(now time.Time, o conn.Outage) {
 		Attempts: o.Attempts,
 		Duration: o.Duration(now),
 	})
-}
-
-// SessionsChanged implements conn.Observer.
-func (r *Recorder) SessionsChanged(inUse, limit int) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.sessions = sessions{inUse, limit}
 }
 
 // OperationAbandoned implements conn.Observer.

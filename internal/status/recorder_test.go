@@ -144,7 +144,6 @@ func TestObserverMethodsStampTheirEvents(t *testing.T) {
 		r.OutageEnded(ctx, *s.Outage)
 		r.OperationAbandoned(ctx, "open")
 		r.CallbackPanicked(ctx, errors.New("boom"))
-		r.SessionsChanged(1, 4)
 		rec := r.read(time.Now())
 		if len(rec.events) != 6 {
 			t.Errorf("rows are %s", types(rec.events))
@@ -153,9 +152,6 @@ func TestObserverMethodsStampTheirEvents(t *testing.T) {
 			if !e.Last.Equal(time.Now()) {
 				t.Errorf("%s is stamped %v", e.Type, e.Last)
 			}
-		}
-		if used, limit := r.Sessions(); used != 1 || limit != 4 {
-			t.Errorf("sessions are %d of %d", used, limit)
 		}
 	})
 }
@@ -204,7 +200,6 @@ func TestRecorderIsSafeForConcurrentUse(t *testing.T) {
 			for n := range 150 {
 				flap(r, time.Now(), time.Millisecond, uint64(i*1000+n+1), conn.CauseLink)
 				r.OperationAbandoned(t.Context(), "exec")
-				r.SessionsChanged(n, 4)
 			}
 		})
 		wg.Go(func() {
