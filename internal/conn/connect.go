@@ -56,7 +56,8 @@ func (c *SSHClient) explain(attempt, timed context.Context, failure *Error) *Err
 	if attempt.Err() != nil {
 		return attemptError(failure.Stage, KindCanceled, context.Cause(attempt))
 	}
-	if timed.Err() != nil {
+	// The deadline of a socket may come just before the context's own timer.
+	if deadline, _ := timed.Deadline(); !time.Now().Before(deadline) {
 		failure.Err = fmt.Errorf("the attempt took longer than %v; on a slow link raise --rds-connect-timeout (%w)",
 			c.cfg.ConnectTimeout, failure.Err)
 	}
@@ -199,9 +200,13 @@ func (c *SSHClient) sshConfig(login login, r *handshakeResult) *ssh.ClientConfig
 // the transport held.
 func handshakeError(r handshakeResult, transportFailed bool) *Error {
 	kind := KindHandshake
+	var mismatch *ssh.AlgorithmNegotiationError
 	switch {
 	case r.refused != nil:
 		return attemptError(StageHandshake, KindHostKey, r.refused)
+	case errors.As(r.err, &mismatch) && mismatch.What == "host key":
+		// Only the types of the pinned keys are offered: it has none of them.
+		kind = KindHostKey
 	case transportFailed:
 		kind = KindClosed
 	case r.verified:

@@ -53,7 +53,7 @@ func (c *SSHClient) dial(ctx context.Context, addrs []netip.Addr) (net.Conn, *Er
 			return raw, nil
 		}
 		failure = err
-		tried = append(tried, fmt.Errorf("%s: %w", target, err.Err))
+		tried = append(tried, err.Err)
 		if ctx.Err() != nil {
 			break
 		}
@@ -76,7 +76,12 @@ func (c *SSHClient) dialOne(ctx context.Context, target string, left int) (net.C
 	raw, err := c.cfg.Dial(dialCtx, "tcp", target)
 	var failure *Error
 	if err != nil {
-		failure = orCanceled(ctx, attemptError(StageTCP, dialKind(dialCtx, err), err))
+		var named *net.OpError // names the address itself
+		kind := dialKind(dialCtx, err)
+		if !errors.As(err, &named) {
+			err = fmt.Errorf("dial %s: %w", target, err)
+		}
+		failure = orCanceled(ctx, attemptError(StageTCP, kind, err))
 	}
 	c.cfg.Observer.StageEnded(ctx, StageResult{StageInfo: info, Err: failure, Duration: time.Since(start)})
 	return raw, failure

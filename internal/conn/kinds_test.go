@@ -30,7 +30,7 @@ func TestFailureHasTheKindOfItsCause(t *testing.T) {
 		{KindClosed, "reset in the login", func(w *world) { w.rds.SetHoldLogin(true); time.AfterFunc(time.Second, w.rds.ResetAll) }},
 		{KindHandshake, "no banner", func(w *world) { w.rds.SetHoldBanner(true) }},
 		{KindHandshake, "stalled key exchange", func(w *world) { w.rds.SetHoldKeyExchange(true) }},
-		{KindHandshake, "no common algorithm", func(w *world) { w.rds.SetHostKeys(must(emulator.NewHostKey("rsa"))) }},
+		{KindHostKey, "a key of another type", func(w *world) { w.rds.SetHostKeys(must(emulator.NewHostKey("rsa"))) }},
 		{KindHostKey, "another key", func(w *world) { key, _ := newSigner(); w.rds.SetHostKeys(key) }},
 		{KindAuth, "login refused", func(w *world) { w.rds.SetRejectLogin(true) }},
 		{KindAuth, "key revoked", func(w *world) { w.rds.RevokeKeys("admin") }},

@@ -16,11 +16,6 @@ import (
 // to leave an open unanswered for ever when many were made at once.
 const openTimeout = 5 * time.Second
 
-// maxOpening is how many opens may be unanswered at a time. An RDS has been seen
-// to stall on 19 and to be cured by opening one after the other; with the
-// default session limit of 1 it is always one, beside the probe's.
-const maxOpening = 8
-
 // maxHungOpens is how many opens in a row may pass their deadline, while other
 // bytes flow, before the connection counts as unusable.
 const maxHungOpens = 3
@@ -45,10 +40,8 @@ type link struct {
 	endOnce sync.Once
 
 	// slots holds a token for each session in use, abandoned ones included.
-	slots chan struct{}
-	// opening holds a token for each open that is unanswered.
-	opening chan struct{}
-
+	slots     chan struct{}
+	opening   atomic.Int32 // opens that wait for their answer
 	hungOpens atomic.Int32 // opens past their deadline in a row, while bytes flow
 	abandoned atomic.Int32 // sessions and opens left behind that did not end since
 }
@@ -58,10 +51,9 @@ func newLink(ctx context.Context, w *wire, r handshakeResult, c *SSHClient) *lin
 	l := &link{
 		wire: w, ssh: r.ssh, observer: c.cfg.Observer,
 		timeout: c.cfg.CommandTimeout, maxOutput: c.cfg.MaxOutput,
-		report:  Report{Generation: c.generation + 1},
-		done:    make(chan struct{}),
-		slots:   make(chan struct{}, c.cfg.SessionLimit),
-		opening: make(chan struct{}, maxOpening),
+		report: Report{Generation: c.generation + 1},
+		done:   make(chan struct{}),
+		slots:  make(chan struct{}, c.cfg.SessionLimit),
 	}
 	l.watch = newWatchdog(l)
 	go ssh.DiscardRequests(r.requests)
@@ -120,6 +112,9 @@ func (l *link) exec(ctx context.Context, command string) (string, *Error) {
 	if strings.ContainsAny(command, "\r\n") {
 		// RouterOS runs one line per exec; the rest would be lost.
 		return "", execError(KindRejected, NotSent, errors.New("a command is one line"))
+	}
+	if ctx.Err() != nil {
+		return "", callerError(ctx, NotSent)
 	}
 	if failure := l.acquire(ctx); failure != nil {
 		return "", failure

@@ -33,7 +33,7 @@ type operation struct {
 	command string
 	start   time.Time
 	phase   atomic.Int32
-	turn    atomic.Bool // it holds the token of link.opening
+	opening atomic.Bool // it counts in link.opening
 	counted bool        // as abandoned; the supervisor's
 
 	opened   atomic.Bool   // the open was answered
@@ -47,21 +47,10 @@ func newOperation(l *link, purpose Purpose, command string) *operation {
 	return &operation{link: l, purpose: purpose, command: command, finished: make(chan struct{})}
 }
 
-// run waits for the turn to open, starts the worker and supervises it. The
-// caller holds a session slot; the worker gives it back when the session has
-// really ended.
+// run starts the worker and supervises it. The caller holds a session slot;
+// the worker gives it back when the session has really ended.
 func (op *operation) run(ctx context.Context) (string, *Error) {
-	l := op.link
-	select {
-	case l.opening <- struct{}{}:
-	case <-l.done:
-		l.release()
-		return "", l.lost(NotSent)
-	case <-ctx.Done():
-		l.release()
-		return "", callerError(ctx, NotSent)
-	}
-	op.launch(l.release)
+	op.launch(op.link.release)
 	failure := op.supervise(ctx)
 	select {
 	case <-op.finished:
@@ -71,10 +60,11 @@ func (op *operation) run(ctx context.Context) (string, *Error) {
 	}
 }
 
-// launch starts the worker; the operation's turn to open is taken.
+// launch starts the worker; free is called when the session has really ended.
 func (op *operation) launch(free func()) {
 	op.start = time.Now()
-	op.turn.Store(true)
+	op.opening.Store(true)
+	op.link.opening.Add(1)
 	op.link.watch.begin(op.start)
 	go func() {
 		op.work()
@@ -83,10 +73,10 @@ func (op *operation) launch(free func()) {
 	}()
 }
 
-// passTurn lets the next operation open its session.
-func (op *operation) passTurn() {
-	if op.turn.CompareAndSwap(true, false) {
-		<-op.link.opening
+// openEnded notes that the open was answered, or is not waited for any more.
+func (op *operation) openEnded() {
+	if op.opening.CompareAndSwap(true, false) {
+		op.link.opening.Add(-1)
 	}
 }
 
@@ -147,7 +137,7 @@ func (op *operation) drop() Outcome {
 }
 
 func (op *operation) openTimedOut(ctx context.Context) *Error {
-	op.passTurn()
+	op.openEnded()
 	outcome := op.leaveBehind(ctx)
 	op.link.judgeOpen(op.start)
 	return execError(KindTimeout, outcome, errOpenDeadline)
@@ -196,7 +186,7 @@ func (op *operation) count(ctx context.Context) {
 func (op *operation) work() {
 	ch, requests, err := op.link.ssh.OpenChannel("session", nil)
 	op.opened.Store(true)
-	op.passTurn()
+	op.openEnded()
 	var refused *ssh.OpenChannelError
 	switch {
 	case errors.As(err, &refused):

@@ -124,12 +124,7 @@ func (w *watchdog) end() {
 // connection must be probed too. An open that is unanswered already asks the
 // same question.
 func (l *link) probe(ctx context.Context) {
-	if len(l.opening) > 0 {
-		return
-	}
-	select {
-	case l.opening <- struct{}{}:
-	default:
+	if l.opening.Load() > 0 {
 		return
 	}
 	op := newOperation(l, PurposeProbe, "")
