@@ -1,0 +1,121 @@
+package routeros
+
+import (
+	"context"
+	"strings"
+)
+
+// Condition is a volume and what else it takes for it to be of use.
+type Condition struct {
+	Volume
+	// PoolMounted is false after a reboot until the device has mounted the pool; files cannot be seen then.
+	PoolMounted bool
+	// FileMissing: the pool is mounted and does not hold the volume's file.
+	FileMissing bool
+}
+
+// Condition reads the condition of one volume. ErrNotFound means that the device said there is no such volume.
+func (v *Volumes) Condition(ctx context.Context, slot string) (Condition, error) {
+	c, err := v.condition(ctx, slot)
+	return c, withOp("volume condition", err)
+}
+
+func (v *Volumes) condition(ctx context.Context, slot string) (Condition, error) {
+	volume, err := v.get(ctx, slot)
+	if err != nil {
+		return Condition{}, err
+	}
+	name := volume.fileName()
+	found, err := v.read(ctx, append(v.poolSelections(), where("/file", "name", name))...)
+	if err != nil {
+		return Condition{}, err
+	}
+	pool, err := v.poolIfThere(found)
+	if err != nil {
+		return Condition{}, err
+	}
+	file, err := one(found[2], "name", name)
+	return Condition{Volume: volume, PoolMounted: pool.Mounted, FileMissing: pool.Mounted && file == nil}, err
+}
+
+// Conditions reads the condition of all volumes of the base path.
+func (v *Volumes) Conditions(ctx context.Context) ([]Condition, error) {
+	conditions, err := v.conditions(ctx)
+	return conditions, withOp("volume conditions", err)
+}
+
+func (v *Volumes) conditions(ctx context.Context) ([]Condition, error) {
+	conditions, missing, err := v.compare(ctx)
+	if err != nil || missing == 0 {
+		return conditions, err
+	}
+	// A volume that was deleted between the two lists looks like one without its file. One that is so twice is not.
+	earlier := make(map[string]bool, missing)
+	for _, c := range conditions {
+		if c.FileMissing {
+			earlier[c.Slot] = true
+		}
+	}
+	if conditions, _, err = v.compare(ctx); err != nil {
+		return nil, err
+	}
+	for i := range conditions {
+		c := &conditions[i]
+		c.FileMissing = c.FileMissing && earlier[c.Slot]
+	}
+	return conditions, nil
+}
+
+// compare reads the volumes, then the files, and counts the volumes without one.
+func (v *Volumes) compare(ctx context.Context) (conditions []Condition, missing int, err error) {
+	volumes, err := v.list(ctx)
+	if err != nil {
+		return nil, 0, err
+	}
+	files, err := v.readAll(ctx, v.volumeFiles())
+	if err != nil {
+		return nil, 0, err
+	}
+	// The pool comes last: files that could not be seen while it was away are not missing, and it may just have gone.
+	found, err := v.read(ctx, v.poolSelections()...)
+	if err != nil {
+		return nil, 0, err
+	}
+	pool, err := v.poolIfThere(found)
+	if err != nil {
+		return nil, 0, err
+	}
+	there := make(map[string]bool, len(files))
+	for _, file := range files {
+		there[strings.TrimPrefix(file.text("name"), "/")] = true
+	}
+	conditions = make([]Condition, len(volumes))
+	for i, volume := range volumes {
+		c := Condition{Volume: volume, PoolMounted: pool.Mounted, FileMissing: pool.Mounted && !there[volume.fileName()]}
+		if c.FileMissing {
+			missing++
+		}
+		conditions[i] = c
+	}
+	return conditions, missing, nil
+}
+
+// poolIfThere is poolOf for who only wants to know: a pool that is not there is one that is not mounted.
+func (v *Volumes) poolIfThere(found [][]record) (Pool, error) {
+	pool, err := v.poolOf(found)
+	if KindOf(err) == ErrPoolUnavailable {
+		return Pool{}, nil
+	}
+	return pool, err
+}
+
+// volumeFiles are the files that look like volumes of the base path. In the regular expression a class stands for the
+// dot, so that no backslash has to be escaped twice.
+func (v *Volumes) volumeFiles() listing {
+	pattern := "^" + strings.ReplaceAll(v.base, ".", "[.]") + "/[^/]*[.]img$"
+	return listing{
+		selection:  selection{"/file", "name~" + quoted(pattern)},
+		properties: "name",
+		key:        "name",
+	}
+}
