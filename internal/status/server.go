@@ -53,6 +53,18 @@ func ValidateWebConfig(file string) error {
 	return nil
 }
 
+// Handler is what the main listener serves, for a caller that needs no listener.
+// It asks for no authentication.
+func Handler(cfg Config) http.Handler { return newHandlers(cfg).all(cfg.Metrics) }
+
+func newHandlers(cfg Config) *handlers {
+	h := &handlers{source: cfg.Source, logger: cfg.Logger}
+	if h.logger == nil {
+		h.logger = slog.Default()
+	}
+	return h
+}
+
 // Server serves status and metrics. Its ports are open from Listen on, until
 // Run has returned or Close was called.
 type Server struct {
@@ -73,11 +85,8 @@ func Listen(cfg Config) (*Server, error) {
 	if err := ValidateWebConfig(cfg.WebConfigFile); err != nil {
 		return nil, err
 	}
-	s := &Server{logger: cfg.Logger, webConfigFile: cfg.WebConfigFile}
-	if s.logger == nil {
-		s.logger = slog.Default()
-	}
-	h := &handlers{source: cfg.Source, logger: s.logger}
+	h := newHandlers(cfg)
+	s := &Server{logger: h.logger, webConfigFile: cfg.WebConfigFile}
 	var err error
 	if s.main, err = s.open("--metrics-address", cfg.Address, h.all(cfg.Metrics)); err != nil {
 		return nil, err
