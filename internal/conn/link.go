@@ -3,6 +3,7 @@ package conn
 import (
 	"context"
 	"errors"
+	"fmt"
 	"reflect"
 	"strings"
 	"sync"
@@ -56,6 +57,10 @@ func newLink(ctx context.Context, w *wire, r handshakeResult, c *SSHClient) *lin
 		slots:  make(chan struct{}, c.cfg.SessionLimit),
 	}
 	l.watch = newWatchdog(l)
+	// x/crypto/ssh reports the first write that fails to nobody: a channel open
+	// that is this write, made after all channels were dropped, would wait for
+	// ever. So the first one is ours.
+	w.whenEnded(func() { _, _, _ = l.ssh.SendRequest("end", false, nil) })
 	go ssh.DiscardRequests(r.requests)
 	go func() {
 		for ch := range r.channels {
@@ -101,8 +106,11 @@ func (l *link) ended() bool {
 // lost is the error of an operation that the end of the connection cut short.
 func (l *link) lost(outcome Outcome) *Error {
 	reason, err := l.wire.ending()
-	if err == nil {
-		err = errors.New("connection ended: " + string(reason))
+	switch {
+	case reason == "":
+		err = errors.New("the connection ended")
+	case err == nil:
+		err = fmt.Errorf("the connection ended (%s)", reason)
 	}
 	return execError(KindClosed, outcome, err)
 }

@@ -113,7 +113,7 @@ func (op *operation) deadline() time.Time {
 	if op.opened.Load() {
 		return op.start.Add(op.link.timeout)
 	}
-	return op.start.Add(openTimeout)
+	return op.start.Add(min(openTimeout, op.link.timeout))
 }
 
 // cutShort settles an operation whose connection ended; an answer that came

@@ -23,6 +23,8 @@ type wire struct {
 	reason Reason // why it ended: the first reason wins; guarded by mu
 	err    error  // with reason; guarded by mu
 	failed bool   // the transport itself failed; guarded by mu
+	over   bool   // nothing can be read any more; guarded by mu
+	onEnd  func() // see whenEnded; guarded by mu
 }
 
 func newWire(c net.Conn) *wire { return &wire{Conn: c, base: time.Now()} }
@@ -34,13 +36,58 @@ func (w *wire) Read(p []byte) (int, error) {
 	}
 	if err != nil {
 		w.fail(err)
+		w.Conn.Close() // a write that blocks now must not
+		w.runOnEnd()
 	}
 	return n, err
 }
 
+// whenEnded has f run once, before the reader learns that the connection has
+// ended; at once, if it has.
+func (w *wire) whenEnded(f func()) {
+	w.mu.Lock()
+	w.onEnd = f
+	over := w.over
+	w.mu.Unlock()
+	if over {
+		w.runOnEnd()
+	}
+}
+
+// onEndTimeout bounds how long the reader waits for the function of whenEnded.
+const onEndTimeout = 50 * time.Millisecond
+
+func (w *wire) runOnEnd() {
+	w.mu.Lock()
+	f := w.onEnd
+	w.onEnd, w.over = nil, true
+	w.mu.Unlock()
+	if f == nil {
+		return
+	}
+	done := make(chan struct{})
+	go func() {
+		f()
+		close(done)
+	}()
+	timer := time.NewTimer(onEndTimeout)
+	defer timer.Stop()
+	select {
+	case <-done:
+	case <-timer.C:
+	}
+}
+
 // Write notes a failure too: the kernel reports a reset once, to whichever
-// call comes first.
+// call comes first. Nothing is written once the connection has ended in either
+// direction.
 func (w *wire) Write(p []byte) (int, error) {
+	w.mu.Lock()
+	ended := w.reason != "" || w.over
+	w.mu.Unlock()
+	if ended {
+		return 0, net.ErrClosed
+	}
 	n, err := w.Conn.Write(p)
 	if err != nil {
 		w.fail(err)
