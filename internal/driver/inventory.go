@@ -1,0 +1,152 @@
+package driver
+
+import (
+	"cmp"
+	"log/slog"
+	"maps"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"rds-csi/internal/routeros"
+)
+
+// InventoryConfig configures an Inventory.
+type InventoryConfig struct {
+	Store    Store        // required
+	Observer Observer     // nil: nobody
+	Logger   *slog.Logger // nil: slog.Default()
+}
+
+// Inventory remembers how the volumes were left, to notice what happened to
+// them while nobody was connected. No RPC is answered from it, it changes
+// nothing on the RDS, and losing it loses one comparison. Safe for concurrent
+// use.
+type Inventory struct {
+	cfg     InventoryConfig // immutable
+	looking chan struct{}   // has a token while somebody looks at the RDS
+	summary atomic.Pointer[Summary]
+
+	mu    sync.Mutex                 // guards the rest; nothing blocks while it is held
+	known map[string]routeros.Volume // nil before the first look
+	// working are the volumes that RPCs change now; touched those that one
+	// changed since the look under way began, nil without one. What a look says
+	// of either may be older than what the RPC said.
+	working map[string]bool
+	touched map[string]bool
+}
+
+// Summary is what the newest look found.
+type Summary struct {
+	At      time.Time
+	Volumes int
+	Bytes   int64    // of all volumes
+	Changes []Change // found by that look
+	Pools   []Measure
+}
+
+// Measure is the size of a pool.
+type Measure struct {
+	Pool       string
+	Size, Free int64
+}
+
+// NewInventory returns an inventory that knows nothing yet.
+func NewInventory(cfg InventoryConfig) *Inventory {
+	if cfg.Observer == nil {
+		cfg.Observer = NopObserver{}
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.Default()
+	}
+	return &Inventory{cfg: cfg, looking: make(chan struct{}, 1), working: make(map[string]bool)}
+}
+
+// Summary returns what the newest look found, nil before the first one. It
+// must not be changed.
+func (i *Inventory) Summary() *Summary { return i.summary.Load() }
+
+// change is an RPC that changes a volume; it has the lock of the volume.
+type change struct {
+	inventory *Inventory
+	id        string
+}
+
+// change begins one. From now on it is not known how the volume is.
+func (i *Inventory) change(id string) change {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.touchLocked(id)
+	i.working[id] = true
+	delete(i.known, id)
+	return change{i, id}
+}
+
+// done ends the change with the volume that there is now; without a slot it is
+// gone, or with an error nobody knows.
+func (c change) done(volume routeros.Volume, err error) {
+	i := c.inventory
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.touchLocked(c.id)
+	delete(i.working, c.id)
+	if i.known != nil && err == nil && volume.Slot != "" {
+		i.known[c.id] = volume
+	}
+}
+
+func (i *Inventory) touchLocked(id string) {
+	if i.touched != nil {
+		i.touched[id] = true
+	}
+}
+
+// beginLook must come before the RDS is asked.
+func (i *Inventory) beginLook() {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.touched = maps.Clone(i.working)
+}
+
+func (i *Inventory) abandonLook() {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.touched = nil
+}
+
+// endLook compares what there is with what was known and takes it over. The
+// changes are in the order of the volumes' ids.
+func (i *Inventory) endLook(volumes []routeros.Volume) []Change {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	var changes []Change
+	found := make(map[string]routeros.Volume, len(volumes))
+	for _, is := range volumes {
+		if i.touched[is.Slot] {
+			continue
+		}
+		was, known := i.known[is.Slot]
+		if !is.Exported && (!known || was.Exported) {
+			changes = append(changes, Change{Kind: Unexported, VolumeID: is.Slot})
+		}
+		if is.Size == 0 {
+			is.Size = was.Size // the pool is not mounted yet: still unknown
+		}
+		if known && was.Size != 0 && was.Size != is.Size {
+			changes = append(changes, Change{Kind: Resized, VolumeID: is.Slot, Was: was.Size, Is: is.Size})
+		}
+		found[is.Slot] = is
+	}
+	for id, was := range i.known {
+		switch _, there := found[id]; {
+		case i.touched[id]:
+			found[id] = was
+		case !there:
+			changes = append(changes, Change{Kind: Vanished, VolumeID: id})
+		}
+	}
+	i.known, i.touched = found, nil
+	slices.SortStableFunc(changes, func(a, b Change) int { return cmp.Compare(a.VolumeID, b.VolumeID) })
+	return changes
+}
