@@ -17,20 +17,23 @@ import (
 // calls watches over every RPC.
 type calls struct {
 	logger   *slog.Logger
+	observer Observer
 	inFlight atomic.Int64
 }
 
-// observe counts and logs an RPC. Requests are never logged: they may hold
+// observe counts, reports and logs an RPC. Requests are never logged: they may hold
 // secrets.
 func (c *calls) observe(ctx context.Context, request any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
 	c.inFlight.Add(1)
 	defer c.inFlight.Add(-1)
 	start := time.Now()
 	response, err := handler(ctx, request)
+	call := Call{Method: info.FullMethod, Code: status.Code(err).String(), Duration: time.Since(start)}
+	c.observer.CallEnded(ctx, call)
 	attrs := []slog.Attr{
-		slog.String("method", path.Base(info.FullMethod)),
-		slog.String("code", status.Code(err).String()),
-		slog.Duration("duration", time.Since(start)),
+		slog.String("method", path.Base(call.Method)),
+		slog.String("code", call.Code),
+		slog.Duration("duration", call.Duration),
 	}
 	if err == nil {
 		c.logger.LogAttrs(ctx, slog.LevelDebug, "CSI call", attrs...)

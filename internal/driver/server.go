@@ -49,14 +49,32 @@ type Config struct {
 	Connection Connection // required
 	// ProbeIgnoresConnection makes Probe tell about the process alone.
 	ProbeIgnoresConnection bool
+	// Controller adds the Controller service; nil: Identity alone is served.
+	Controller *ControllerConfig
+	// Observer is told what the driver does and finds; nil: nobody.
+	Observer Observer
 	// StatsHandler traces and counts RPCs; nil: nothing does.
 	StatsHandler stats.Handler
 	// Logger gets a line for every RPC; nil: slog.Default().
 	Logger *slog.Logger
 }
 
+// ControllerConfig configures the Controller service.
+type ControllerConfig struct {
+	Store Store // required
+	// Inventory over the same store. Its Reconcile is to be called after each
+	// reconnect; Run looks after the first connection. Required.
+	Inventory *Inventory
+	// Address of the RDS, IP address or name, for nodes whose StorageClass says
+	// none. Required.
+	Address string
+	// IDFormat of new volumes; empty: IDLong.
+	IDFormat IDFormat
+}
+
 // Server is the gRPC server with the CSI services.
 type Server struct {
+	cfg   Config // immutable
 	grpc  *grpc.Server
 	calls *calls
 }
@@ -64,21 +82,11 @@ type Server struct {
 // NewServer makes the server; it listens nowhere yet. The error names every
 // fault.
 func NewServer(cfg Config) (*Server, error) {
-	var faults []error
-	for what, missing := range map[string]bool{
-		"Name": cfg.Name == "", "Version": cfg.Version == "", "Connection": cfg.Connection == nil,
-	} {
-		if missing {
-			faults = append(faults, fmt.Errorf("driver: %s is required", what))
-		}
-	}
-	if err := errors.Join(faults...); err != nil {
+	cfg, err := cfg.withDefaults()
+	if err != nil {
 		return nil, err
 	}
-	if cfg.Logger == nil {
-		cfg.Logger = slog.Default()
-	}
-	calls := &calls{logger: cfg.Logger}
+	calls := &calls{logger: cfg.Logger, observer: cfg.Observer}
 	options := []grpc.ServerOption{
 		grpc.ConnectionTimeout(connectionTimeout),
 		grpc.MaxConcurrentStreams(maxStreams),
@@ -89,15 +97,61 @@ func NewServer(cfg Config) (*Server, error) {
 	if cfg.StatsHandler != nil {
 		options = append(options, grpc.StatsHandler(cfg.StatsHandler))
 	}
-	s := &Server{grpc: grpc.NewServer(options...), calls: calls}
+	s := &Server{cfg: cfg, grpc: grpc.NewServer(options...), calls: calls}
 	csi.RegisterIdentityServer(s.grpc, &identity{cfg: cfg})
+	if cfg.Controller != nil {
+		csi.RegisterControllerServer(s.grpc, newController(cfg))
+	}
 	return s, nil
+}
+
+// withDefaults fills in what is empty, or returns every fault.
+func (c Config) withDefaults() (Config, error) {
+	var faults []error
+	require := func(what string, given bool) {
+		if !given {
+			faults = append(faults, fmt.Errorf("driver: %s is required", what))
+		}
+	}
+	require("Name", c.Name != "")
+	require("Version", c.Version != "")
+	require("Connection", c.Connection != nil)
+	if c.Controller != nil {
+		controller := *c.Controller
+		require("Controller.Store", controller.Store != nil)
+		require("Controller.Inventory", controller.Inventory != nil)
+		require("Controller.Address", controller.Address != "")
+		switch controller.IDFormat {
+		case "":
+			controller.IDFormat = IDLong
+		case IDLong, IDShort:
+		default:
+			faults = append(faults, fmt.Errorf("driver: Controller.IDFormat %q is unknown", controller.IDFormat))
+		}
+		c.Controller = &controller
+	}
+	if c.Observer == nil {
+		c.Observer = NopObserver{}
+	}
+	if c.Logger == nil {
+		c.Logger = slog.Default()
+	}
+	return c, errors.Join(faults...)
 }
 
 // Run serves until ctx ends, then stops accepting and lets RPCs in flight end,
 // for busyGrace at most; it returns nil then, and an error when the listener
 // fails. It closes the listener and may be called once.
 func (s *Server) Run(ctx context.Context, l net.Listener) error {
+	if c := s.cfg.Controller; c != nil {
+		looking, end := context.WithCancel(ctx)
+		looked := make(chan struct{})
+		go func() {
+			defer close(looked)
+			c.Inventory.run(looking, s.cfg.Connection)
+		}()
+		defer func() { end(); <-looked }()
+	}
 	clients := newTracker(l)
 	failed := make(chan error, 1)
 	go func() { failed <- s.grpc.Serve(clients) }()
