@@ -223,7 +223,9 @@ func (mon *monitor) shutdown(ctx context.Context) {
 		case <-bound.Done():
 		}
 		mon.s.NextAttempt = time.Time{}
-		mon.endAttempt(AttemptResult{Err: attemptError("", KindCanceled, ErrStopped)})
+		failure := attemptError("", KindCanceled, ErrStopped)
+		mon.logFailed(a, failure, 0)
+		mon.endAttempt(AttemptResult{Err: failure})
 	}
 	mon.callback.wait(bound)
 	mon.s.NextAttempt = time.Time{}
