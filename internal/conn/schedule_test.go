@@ -124,7 +124,7 @@ func TestStableConnectionBeginsAnew(t *testing.T) {
 			w.pass(tt.stable - time.Since(connected))
 			w.rds.DropAll()
 			w.pass(0)
-			if s := w.m.Snapshot(); tt.back > 0 && s.NextAttempt.Sub(time.Now()) != tt.back || tt.back == 0 && !s.Connected() {
+			if s := w.m.Snapshot(); tt.back > 0 && time.Until(s.NextAttempt) != tt.back || tt.back == 0 && !s.Connected() {
 				w.t.Errorf("stable for %v: snapshot %+v, want the next attempt after %v", tt.stable, *s, tt.back)
 			}
 		})

@@ -18,10 +18,10 @@ func TestRebootEndsSessionsRefusesAndComesBackWithANewUptime(t *testing.T) {
 		if err := c.lost(); err != io.EOF {
 			h.Errorf("lost: %v", err)
 		}
-		time.Sleep(5*time.Second - 1)
+		time.Sleep(5*time.Second - time.Nanosecond)
 		_, err := h.login("admin")
 		wantError(h.T, err, syscall.ECONNREFUSED)
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		h.settle()
 		c = h.connect()
 		c.want(":put [/system resource get uptime]; :put [/system identity get name]", "00:00:00\r\nkept\r\n")
@@ -140,7 +140,7 @@ func TestOutagesRunOnSchedule(t *testing.T) {
 						h.Error("a dial during the outage succeeded")
 					}
 					cancel()
-					time.Sleep(h.start.Add(h.elapsed().Truncate(30*time.Second) + 31*time.Second).Sub(time.Now()))
+					time.Sleep(time.Until(h.start.Add(h.elapsed().Truncate(30*time.Second) + 31*time.Second)))
 				}
 				cancel()
 				<-done
