@@ -95,6 +95,7 @@ func (d *sshd) config() string {
 		"HostKey " + d.path("host_ed25519"), "HostKey " + d.path("host_rsa"),
 		"AuthorizedKeysFile " + d.path("authorized_keys"),
 		"ForceCommand exec " + builds.emulator(d.t) + " --exec --device-socket " + d.path("device"),
+		"SetEnv HOME=" + d.dir, // a shell under sshd runs the user's own start-up files
 		"PermitRootLogin yes", "PasswordAuthentication no", "KbdInteractiveAuthentication no",
 		"UsePAM no", "StrictModes no", "PidFile none", "LogLevel DEBUG1",
 	}
