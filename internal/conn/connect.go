@@ -222,7 +222,7 @@ func (c *SSHClient) verify(ctx context.Context, l *link) *Error {
 		info := Command{Purpose: PurposeVerify, Text: command}
 		sent = time.Now()
 		ctx = c.cfg.Observer.CommandStarted(ctx, info)
-		output, failure := l.exec(ctx, command)
+		output, failure := l.execAs(ctx, PurposeVerify, command)
 		c.cfg.Observer.CommandEnded(ctx, CommandResult{Command: info, Err: failure, Duration: time.Since(sent)})
 		if failure != nil {
 			return output, failure

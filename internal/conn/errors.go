@@ -11,6 +11,9 @@ var (
 	ErrStopped = errors.New("connection manager stopped")
 	// ErrNotConnected: there is no live connection; nothing was sent.
 	ErrNotConnected = errors.New("not connected to the RDS")
+	// ErrClosedHere: the connection was closed from this side, by shutdown or by
+	// Reconnect, under a command; that says nothing about the device.
+	ErrClosedHere = errors.New("the connection was closed from this side")
 	// ErrOutputTooLarge: the output of a command passed the limit.
 	ErrOutputTooLarge = errors.New("output too large")
 )

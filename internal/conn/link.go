@@ -109,14 +109,21 @@ func (l *link) lost(outcome Outcome) *Error {
 	switch {
 	case reason == "":
 		err = errors.New("the connection ended")
+	case reason == ReasonRequested:
+		err = ErrClosedHere
 	case err == nil:
 		err = fmt.Errorf("the connection ended (%s)", reason)
 	}
 	return execError(KindClosed, outcome, err)
 }
 
-// exec waits for a session slot and runs one command line.
+// exec runs one command line of a caller.
 func (l *link) exec(ctx context.Context, command string) (string, *Error) {
+	return l.execAs(ctx, PurposeExec, command)
+}
+
+// execAs waits for a session slot and runs one command line.
+func (l *link) execAs(ctx context.Context, purpose Purpose, command string) (string, *Error) {
 	if strings.ContainsAny(command, "\r\n") {
 		// RouterOS runs one line per exec; the rest would be lost.
 		return "", execError(KindRejected, NotSent, errors.New("a command is one line"))
@@ -127,7 +134,7 @@ func (l *link) exec(ctx context.Context, command string) (string, *Error) {
 	if failure := l.acquire(ctx); failure != nil {
 		return "", failure
 	}
-	return newOperation(l, PurposeExec, command).run(ctx)
+	return newOperation(l, purpose, command).run(ctx)
 }
 
 // acquire takes a session slot. The operation's worker gives it back.

@@ -174,9 +174,10 @@ func (op *operation) callerGaveUp(ctx context.Context) *Error {
 	return callerError(ctx, outcome)
 }
 
-// count tells the observer once that the operation was abandoned.
+// count tells the observer once that the operation was abandoned. Verify's never
+// is: an attempt that fails, or that shutdown ends, ends its connection.
 func (op *operation) count(ctx context.Context) {
-	if !op.counted {
+	if !op.counted && op.purpose != PurposeVerify {
 		op.counted = true
 		op.link.observer.OperationAbandoned(ctx, string(op.purpose))
 	}

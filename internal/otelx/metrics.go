@@ -2,6 +2,7 @@ package otelx
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"go.opentelemetry.io/otel/metric"
@@ -107,13 +108,13 @@ func (m *Metrics) outageEnded(ctx context.Context, o *conn.Outage) {
 	m.outageDuration.record(ctx, o.Duration(o.EndedAt).Seconds(), values{})
 }
 
-// commandEnded leaves out commands that shutdown or their caller cut short:
-// they say nothing about the device.
+// commandEnded leaves out commands that shutdown, Reconnect or their caller cut
+// short: they say nothing about the device.
 func (m *Metrics) commandEnded(ctx context.Context, name string, r *conn.CommandResult) {
 	switch {
 	case r.Err == nil:
 		m.commandDuration.record(ctx, r.Duration.Seconds(), values{name, statusSuccess})
-	case r.Err.Kind != conn.KindCanceled:
+	case r.Err.Kind != conn.KindCanceled && !errors.Is(r.Err, conn.ErrClosedHere):
 		m.commandDuration.record(ctx, r.Duration.Seconds(), values{name, statusFailure})
 	}
 }
