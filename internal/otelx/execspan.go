@@ -43,7 +43,7 @@ func (s *spans) execEnded(ctx context.Context, r *conn.CommandResult) {
 	if r.Err.Outcome != "" {
 		span.SetAttributes(attrCommandOutcome.String(string(r.Err.Outcome)))
 	}
-	if r.Err.Kind != conn.KindCanceled {
+	if !cutShort(r.Err) {
 		setError(span, r.Err)
 	}
 }

@@ -108,13 +108,18 @@ func (m *Metrics) outageEnded(ctx context.Context, o *conn.Outage) {
 	m.outageDuration.record(ctx, o.Duration(o.EndedAt).Seconds(), values{})
 }
 
-// commandEnded leaves out commands that shutdown, Reconnect or their caller cut
-// short: they say nothing about the device.
+// commandEnded leaves out commands that were cut short from this side.
 func (m *Metrics) commandEnded(ctx context.Context, name string, r *conn.CommandResult) {
 	switch {
 	case r.Err == nil:
 		m.commandDuration.record(ctx, r.Duration.Seconds(), values{name, statusSuccess})
-	case r.Err.Kind != conn.KindCanceled && !errors.Is(r.Err, conn.ErrClosedHere):
+	case !cutShort(r.Err):
 		m.commandDuration.record(ctx, r.Duration.Seconds(), values{name, statusFailure})
 	}
+}
+
+// cutShort reports whether shutdown, Reconnect or the caller ended a command:
+// that says nothing about the device.
+func cutShort(err *conn.Error) bool {
+	return err.Kind == conn.KindCanceled || errors.Is(err, conn.ErrClosedHere)
 }
