@@ -1,0 +1,183 @@
+//go:build linux
+
+package e2e
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"rds-csi/internal/emulator"
+)
+
+// BenchmarkStartup measures from the start of the process to its first answer
+// at /metrics, which is when Prometheus, and a person, can begin to watch.
+func BenchmarkStartup(b *testing.B) {
+	binary := buildController(b)
+	var took []time.Duration
+	for range b.N {
+		began := time.Now()
+		p := startController(b, binary, "--embedded-rds", "--metrics-address=127.0.0.1:0")
+		p.fetch(p.wait("status page") + "metrics")
+		took = append(took, time.Since(began))
+		b.StopTimer()
+		p.stop()
+		b.StartTimer()
+	}
+	slices.Sort(took)
+	b.ReportMetric(float64(took[len(took)/2].Microseconds())/1e3, "ms/median")
+	b.ReportMetric(float64(took[len(took)-1].Microseconds())/1e3, "ms/slowest")
+}
+
+// idle is how long a process settles before its memory is read.
+const idle = 5 * time.Second
+
+// BenchmarkIdleMemory reads the resident memory of a controller that is
+// connected, has been looked at once, and has nothing to do. The RDS is in this
+// process, not in that one.
+func BenchmarkIdleMemory(b *testing.B) {
+	binary := buildController(b)
+	args := emulatedRDS(b)
+	var most, heap float64
+	for range b.N {
+		p := startController(b, binary, args...)
+		page := p.wait("status page", msgConnected)
+		p.fetch(page + "metrics")
+		p.fetch(page)
+		<-time.After(idle)
+		most = max(most, p.memory("VmRSS"))
+		heap = max(heap, p.memory("RssAnon"))
+		p.stop()
+	}
+	b.ReportMetric(most, "MiB")
+	b.ReportMetric(heap, "anonymous-MiB")
+}
+
+// buildController builds the program as it is shipped.
+func buildController(b *testing.B) string {
+	b.Helper()
+	path := filepath.Join(b.TempDir(), "controller")
+	build := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", path, "../cmd/controller")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		b.Fatalf("go build: %v\n%s", err, out)
+	}
+	b.ResetTimer()
+	return path
+}
+
+// emulatedRDS starts one over TCP and returns the flags that lead to it.
+func emulatedRDS(b *testing.B) []string {
+	b.Helper()
+	rds := must(emulator.NewServer(emulator.Options{HostKeyType: "ed25519"}))
+	b.Cleanup(func() { rds.Close() })
+	dir := b.TempDir()
+	key, hostKey := filepath.Join(dir, "key"), filepath.Join(dir, "host")
+	rds.AuthorizeKey("admin", writeKey(b, key))
+	writeHostKey(b, hostKey, rds.HostKey())
+	host, port, err := net.SplitHostPort(must(rds.Listen("127.0.0.1:0")).String())
+	if err != nil {
+		b.Fatal(err)
+	}
+	return []string{"--rds-address=" + host, "--rds-port=" + port, "--rds-key-file=" + key, "--rds-host-key=" + hostKey,
+		"--endpoint=unix://" + filepath.Join(dir, "csi.sock"), "--metrics-address=127.0.0.1:0"}
+}
+
+// controller is a running process.
+type controller struct {
+	b   *testing.B
+	cmd *exec.Cmd
+	log *bufio.Scanner
+}
+
+func startController(b *testing.B, binary string, args ...string) *controller {
+	b.Helper()
+	p := &controller{b: b, cmd: exec.Command(binary, append(args, "--log-format=json")...)}
+	p.cmd.Env = []string{"TMPDIR=" + b.TempDir()}
+	log, err := p.cmd.StderrPipe()
+	if err != nil {
+		b.Fatal(err)
+	}
+	p.log = bufio.NewScanner(log)
+	if err := p.cmd.Start(); err != nil {
+		b.Fatal(err)
+	}
+	return p
+}
+
+// wait reads the log until each message was in it, in any order, and returns
+// the url that one of them has. The lines of a start are few, and they come.
+func (p *controller) wait(messages ...string) (url string) {
+	p.b.Helper()
+	for p.log.Scan() {
+		var line struct{ Msg, URL string }
+		if json.Unmarshal(p.log.Bytes(), &line) != nil || !slices.Contains(messages, line.Msg) {
+			continue
+		}
+		messages = slices.DeleteFunc(messages, func(m string) bool { return m == line.Msg })
+		if line.URL != "" {
+			url = line.URL
+		}
+		if len(messages) == 0 {
+			return url
+		}
+	}
+	p.b.Fatalf("the process ended without a line %q: %v", messages, p.cmd.Wait())
+	return ""
+}
+
+func (p *controller) fetch(url string) {
+	p.b.Helper()
+	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 10 * time.Second}
+	answer, err := client.Get(url)
+	if err != nil {
+		p.b.Fatal(err)
+	}
+	defer answer.Body.Close()
+	if _, err := io.Copy(io.Discard, answer.Body); err != nil || answer.StatusCode != http.StatusOK {
+		p.b.Fatalf("%s answers %s, %v", url, answer.Status, err)
+	}
+}
+
+// memory reads a figure of the process in MiB.
+func (p *controller) memory(figure string) float64 {
+	p.b.Helper()
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
+	if err != nil {
+		p.b.Fatal(err)
+	}
+	for line := range strings.Lines(string(status)) {
+		if fields := strings.Fields(line); len(fields) == 3 && fields[0] == figure+":" {
+			if kib, err := strconv.Atoi(fields[1]); err == nil {
+				return float64(kib) / 1024
+			}
+		}
+	}
+	p.b.Fatalf("/proc does not tell %s", figure)
+	return 0
+}
+
+// stop ends the process in order.
+func (p *controller) stop() {
+	p.b.Helper()
+	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		p.b.Fatal(err)
+	}
+	for p.log.Scan() { // until it closes its end
+	}
+	if err := p.cmd.Wait(); err != nil {
+		p.b.Error(err)
+	}
+}
