@@ -37,14 +37,14 @@ func (c *SSHClient) resolve(ctx context.Context) ([]netip.Addr, *Error) {
 // dial tries the addresses one after the other, never two at once: a race
 // would open a second connection to the device. The first that answers wins.
 func (c *SSHClient) dial(ctx context.Context, addrs []netip.Addr) (net.Conn, *Error) {
-	var failure *Error
+	kind := KindUnreachable // of the last dial; nothing left this host before the first
 	var tried []error
 	for i := range addrs {
-		// Where the budget ended the previous attempt, its next address is first.
 		addr := addrs[(c.nextAddr+i)%len(addrs)]
 		if !c.budget.take(time.Now()) {
-			c.nextAddr += i
-			return nil, attemptError(StageTCP, KindTimeout, errors.Join(append(tried, errDialBudget)...))
+			c.nextAddr += i // the others come first next time
+			tried = append(tried, errDialBudget)
+			break
 		}
 		target := net.JoinHostPort(addr.Unmap().String(), strconv.Itoa(c.cfg.Port))
 		raw, err := c.dialOne(ctx, target, len(addrs)-i)
@@ -52,14 +52,14 @@ func (c *SSHClient) dial(ctx context.Context, addrs []netip.Addr) (net.Conn, *Er
 			c.nextAddr = 0
 			return raw, nil
 		}
-		failure = err
+		kind = err.Kind
 		tried = append(tried, err.Err)
 		if ctx.Err() != nil {
+			c.nextAddr += i + 1
 			break
 		}
 	}
-	c.nextAddr = 0
-	return nil, attemptError(StageTCP, failure.Kind, errors.Join(tried...))
+	return nil, attemptError(StageTCP, kind, errors.Join(tried...))
 }
 
 // dialOne dials one of the left addresses within its share of the time.

@@ -83,6 +83,27 @@ func TestAddressesAreDialledOneAfterTheOther(t *testing.T) {
 	})
 }
 
+func TestEveryAddressGetsItsTurnHoweverManyThereAre(t *testing.T) {
+	var addrs []netip.Addr
+	for i := range 40 {
+		addrs = append(addrs, netip.AddrFrom4([4]byte{192, 0, 2, byte(i)}))
+	}
+	inBubble(t, func(s *settings) {
+		s.client.Host = "rds.example"
+		s.client.LookupIP = func(context.Context, string) ([]netip.Addr, error) { return addrs, nil }
+	}, func(w *world) {
+		w.client.cfg.Dial = func(ctx context.Context, network, target string) (net.Conn, error) {
+			if target == "192.0.2.33:22" {
+				return w.rds.Dial(ctx, network, target)
+			}
+			<-ctx.Done() // dropped
+			return nil, ctx.Err()
+		}
+		w.m.StartMonitor(w.t.Context())
+		w.wantBack(5 * time.Minute)
+	})
+}
+
 func TestNameWithoutAddressIsAFailureOfItsOwn(t *testing.T) {
 	inBubble(t, func(s *settings) {
 		s.client.Host = "rds.example"

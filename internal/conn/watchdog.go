@@ -12,6 +12,10 @@ const (
 	quietIdle    = 5 * time.Second // without a byte: send a probe
 	quietCommand = 2 * time.Second // the same while a command waits
 	probeTimeout = 5 * time.Second // after the probe without a byte: lost
+
+	// ownStall is how late the timer may be before the silence counts as our
+	// own: a process that was stopped, or throttled, has not read what came.
+	ownStall = time.Second
 )
 
 // watchdog finds a silent peer: a black hole, a half-open connection, a frozen
@@ -26,10 +30,11 @@ type watchdog struct {
 	waiting int        // operations that wait for an answer
 	since   time.Time  // since when, if any does
 	probed  time.Time  // when the outstanding probe was sent, zero without one
+	due     time.Time  // when the timer was to fire
 }
 
 func newWatchdog(l *link) *watchdog {
-	return &watchdog{link: l, timer: time.NewTimer(quietIdle)}
+	return &watchdog{link: l, timer: time.NewTimer(quietIdle), due: time.Now().Add(quietIdle)}
 }
 
 // run watches until the link ends.
@@ -57,10 +62,11 @@ func (w *watchdog) turn(now time.Time) (send, lost bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	last := w.lastLocked()
-	if !w.probed.IsZero() && now.Sub(w.probed) >= probeTimeout {
+	stalled := now.Sub(w.due) > ownStall
+	if !w.probed.IsZero() && now.Sub(w.probed) >= probeTimeout && !stalled {
 		return false, true
 	}
-	if w.probed.IsZero() && !now.Before(w.dueLocked(last)) {
+	if stalled || w.probed.IsZero() && !now.Before(w.dueLocked(last)) {
 		w.probed = now
 		send = true
 	}
@@ -98,6 +104,7 @@ func (w *watchdog) setTimerLocked(now, last time.Time) {
 	if !w.probed.IsZero() {
 		next = w.probed.Add(probeTimeout)
 	}
+	w.due = next
 	w.timer.Reset(max(0, next.Sub(now)))
 }
 
