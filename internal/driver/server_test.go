@@ -1,7 +1,6 @@
 package driver
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"log/slog"
@@ -40,23 +39,6 @@ func scriptedServer(t *testing.T, log *syncBuffer, call func(context.Context) er
 	}
 	csi.RegisterControllerServer(s.grpc, &scripted{call: call})
 	return s
-}
-
-type syncBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (b *syncBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.Write(p)
-}
-
-func (b *syncBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.String()
 }
 
 var deletion = &csi.DeleteVolumeRequest{VolumeId: "pvc-1", Secrets: map[string]string{"password": "hunter2"}}
