@@ -13,10 +13,16 @@ import (
 // end where there was none, which x/crypto/ssh shows alike.
 const closeGrace = 100 * time.Millisecond
 
-// noStatus stands for an exit status that was not sent.
-const noStatus = -1
+// What stands for an exit status where there is none.
+const (
+	noStatus = -1 // none was sent
+	signaled = -2 // a signal ended the command
+)
 
-var errExecRefused = errors.New("the device refused to run a command")
+var (
+	errExecRefused = errors.New("the device refused to run a command")
+	errSignaled    = errors.New("the device ended the command")
+)
 
 // converse sends the command on an open session and reads all of the answer.
 func (op *operation) converse(ch ssh.Channel, requests <-chan *ssh.Request) *Error {
@@ -97,6 +103,8 @@ func (op *operation) judgeStatus(status int) *Error {
 	switch status {
 	case 0:
 		return nil
+	case signaled:
+		return execError(KindRejected, Unknown, errSignaled)
 	case noStatus:
 		grace := time.NewTimer(closeGrace)
 		defer grace.Stop()
@@ -112,7 +120,7 @@ func (op *operation) judgeStatus(status int) *Error {
 	return failure
 }
 
-// statusCode reads the exit status; a signal counts as 128, a shell's custom.
+// statusCode reads the exit status.
 func statusCode(request *ssh.Request) (code int, ok bool) {
 	switch request.Type {
 	case "exit-status":
@@ -120,7 +128,7 @@ func statusCode(request *ssh.Request) (code int, ok bool) {
 		err := ssh.Unmarshal(request.Payload, &payload)
 		return int(payload.Code), err == nil
 	case "exit-signal":
-		return 128, true
+		return signaled, true
 	}
 	return 0, false
 }

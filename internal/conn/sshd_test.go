@@ -343,8 +343,8 @@ func TestCommandEndedByASignalIsNotSafeToRepeat(t *testing.T) {
 				_ = syscall.Kill(command.pid, syscall.SIGKILL)
 			}
 		}
-		if err := <-result; KindOf(err) != KindRejected || SafeToRetry(err) {
-			w.t.Errorf("Exec: %v, want rejected and not safe to retry", err)
+		if err := <-result; KindOf(err) != KindRejected || OutcomeOf(err) != Unknown {
+			w.t.Errorf("Exec: %v, want rejected with outcome unknown", err)
 		}
 		w.wantAnswer(":put [/system/identity/get name]", "changed\r\n")
 		w.wantNoLoss()
