@@ -32,6 +32,7 @@ func init() { // not in the declaration: the commands refer to the table
 		"execute":   {positional: 1, parameters: []string{"script"}, run: (*runner).execute},
 		"error":     {positional: 1, parameters: []string{"message"}, run: (*runner).raise},
 		"len":       {positional: 1, parameters: []string{"value"}, run: (*runner).length},
+		"pick":      {positional: 3, parameters: []string{"value", "begin", "end"}, run: (*runner).pick},
 		"typeof":    {positional: 1, parameters: []string{"value"}, run: (*runner).typeOf},
 		"tostr":     {positional: 1, parameters: []string{"value"}, run: (*runner).toString},
 		"delay":     {positional: 1, parameters: []string{"delay-time"}, run: (*runner).delay},
