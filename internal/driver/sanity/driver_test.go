@@ -44,7 +44,7 @@ func newDriver(t *testing.T, s *scissors) *driverUnderTest {
 	store := must(driver.NewRouterOSStore(driver.StoreConfig{Client: client, BasePaths: []string{"/pool/volumes"}}))
 	inventory := driver.NewInventory(driver.InventoryConfig{Store: store, Logger: logger})
 	manager := must(conn.NewConnectionManager(conn.ConnectionManagerConfig{Client: client, Logger: logger,
-		InitialInterval: time.Millisecond, MaxInterval: 20 * time.Millisecond, OnReconnect: inventory.Reconcile}))
+		InitialInterval: time.Millisecond, MaxInterval: 2 * time.Millisecond, OnReconnect: inventory.Reconcile}))
 	manager.StartMonitor(t.Context())
 	t.Cleanup(manager.Stop)
 	d.patience.connected = manager.IsConnected

@@ -17,7 +17,8 @@ import (
 // scissors cut each connection after a random number of bytes: between
 // commands, and in the middle of one or of its answer.
 type scissors struct {
-	cuts atomic.Int64
+	cuts  atomic.Int64
+	blunt atomic.Bool // they cut no more
 
 	mu     sync.Mutex // guards random
 	random *rand.Rand
@@ -63,7 +64,7 @@ func (t *thread) Read(p []byte) (int, error) {
 }
 
 func (t *thread) Write(p []byte) (int, error) {
-	if left := t.left.Load(); left < int64(len(p)) {
+	if left := t.left.Load(); left < int64(len(p)) && !t.scissors.blunt.Load() {
 		n, _ := t.Conn.Write(p[:max(left, 0)])
 		t.wear(len(p))
 		return n, net.ErrClosed
@@ -74,7 +75,7 @@ func (t *thread) Write(p []byte) (int, error) {
 }
 
 func (t *thread) wear(n int) {
-	if t.left.Add(-int64(n)) < 0 {
+	if t.left.Add(-int64(n)) < 0 && !t.scissors.blunt.Load() {
 		t.once.Do(func() {
 			t.scissors.cuts.Add(1)
 			t.Conn.Close()
@@ -96,12 +97,22 @@ func (p *patience) call(ctx context.Context, method string, request, reply any, 
 			return err
 		}
 		p.retried.Add(1)
-		for ticker := time.NewTicker(time.Millisecond); !p.connected(); {
-			select {
-			case <-ticker.C:
-			case <-ctx.Done():
-				return err
-			}
+		if !p.wait(ctx) {
+			return err
 		}
 	}
+}
+
+// wait waits for the connection and reports whether ctx is still good.
+func (p *patience) wait(ctx context.Context) bool {
+	ticker := time.NewTicker(time.Millisecond)
+	defer ticker.Stop()
+	for !p.connected() {
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return false
+		}
+	}
+	return true
 }
