@@ -39,6 +39,11 @@ const (
 	nameSessionWait         = "rds_csi_rds_session_wait_duration_seconds"
 	nameAbandoned           = "rds_csi_rds_abandoned_operations_total"
 	nameCallbackPanics      = "rds_csi_rds_callback_panics_total"
+	nameVolumes             = "rds_csi_rds_volumes"
+	nameVolumesChanged      = "rds_csi_rds_volumes_changed_total"
+	namePoolSize            = "rds_csi_rds_pool_size_bytes"
+	namePoolFree            = "rds_csi_rds_pool_free_bytes"
+	nameOperations          = "csi_plugin_operations_seconds"
 	nameBuildInfo           = "rds_csi_build_info"
 )
 
@@ -119,6 +124,17 @@ var catalog = []MetricInfo{
 		Help: "Total operations left behind on the connection: past their deadline, or given up by the caller"},
 	{Name: nameCallbackPanics, Type: TypeCounter, Unit: "{panic}",
 		Help: "Total panics of the reconnect callback"},
+	{Name: nameVolumes, Type: TypeGauge, Unit: "{volume}",
+		Help: "Volumes on the RDS when they were listed last, after a connection or an RPC"},
+	{Name: nameVolumesChanged, Type: TypeCounter, Unit: "{volume}", Labels: closed("change", "vanished", "unexported", "resized"),
+		Help: "Total volumes that were not as they had been left when they were listed after a reconnection"},
+	{Name: namePoolSize, Type: TypeGauge, Unit: "By", Labels: open("pool"),
+		Help: "Size of the pool in bytes when it was asked for last"},
+	{Name: namePoolFree, Type: TypeGauge, Unit: "By", Labels: open("pool"),
+		Help: "Free bytes of the pool when it was asked for last"},
+	{Name: nameOperations, Type: TypeHistogram, Unit: "s", Labels: open("driver_name", "method_name", "grpc_status_code"),
+		Help:    "Duration of CSI RPCs in seconds by method and gRPC code",
+		Buckets: []float64{.1, .25, .5, 1, 2.5, 5, 10, 15, 25, 50, 120, 300, 600}},
 	{Name: nameBuildInfo, Type: TypeGauge, Labels: open("version", "revision", "goversion"),
 		Help: "Build of the controller; the value is always 1"},
 }

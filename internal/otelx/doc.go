@@ -85,6 +85,21 @@
 //	rds_csi_rds_callback_panics_total
 //		counter, {panic}
 //		Total panics of the reconnect callback.
+//	rds_csi_rds_volumes
+//		gauge, {volume}
+//		Volumes on the RDS when they were listed last, after a connection or an RPC.
+//	rds_csi_rds_volumes_changed_total
+//		counter, {volume}; change = vanished, unexported, resized
+//		Total volumes that were not as they had been left when they were listed after a reconnection.
+//	rds_csi_rds_pool_size_bytes
+//		gauge, By; pool
+//		Size of the pool in bytes when it was asked for last.
+//	rds_csi_rds_pool_free_bytes
+//		gauge, By; pool
+//		Free bytes of the pool when it was asked for last.
+//	csi_plugin_operations_seconds
+//		histogram, s; driver_name; method_name; grpc_status_code; buckets 0.1 0.25 0.5 1 2.5 5 10 15 25 50 120 300 600
+//		Duration of CSI RPCs in seconds by method and gRPC code.
 //	rds_csi_build_info
 //		gauge; version; revision; goversion
 //		Build of the controller; the value is always 1.
@@ -104,6 +119,8 @@
 //	  rds verify      the command that proves the connection usable
 //	rds.outage        a root, written once at recovery with its true start,
 //	                  linked to the first and the last attempt
+//	rds.reconcile     a root for each look at the volumes after a reconnection,
+//	                  linked to the attempt that made the connection
 //	rds.exec          a caller's command, in the caller's trace, linked to the
 //	                  attempt that made its connection
 //
