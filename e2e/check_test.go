@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"maps"
-	"slices"
 	"testing/synctest"
 	"time"
 
@@ -222,7 +221,6 @@ func (st *story) checkLosses() {
 		logged[string(l.Reason)]++
 	}
 	rows := st.page.rows("disconnected")
-	slices.Reverse(rows)
 	for i, r := range rows {
 		onPage[string(r.Reason)]++
 		if i < len(losses) && !near(r.Time.Sub(losses[i].Time), 0, time.Millisecond) {

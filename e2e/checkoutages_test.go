@@ -3,7 +3,6 @@ package e2e
 import (
 	"maps"
 	"math"
-	"slices"
 	"time"
 
 	"rds-csi/internal/conn"
@@ -27,7 +26,6 @@ func (st *story) checkOutages() {
 	causes := make(map[string]int)
 	spans := st.recorded("rds.outage")
 	rows := st.page.rows("outage_over")
-	slices.Reverse(rows)
 	if len(spans) != len(ended) || len(rows) != len(ended) {
 		st.t.Fatalf("%d outages are over in the log, %d in spans, %d on the page", len(ended), len(spans), len(rows))
 	}

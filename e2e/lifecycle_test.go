@@ -76,8 +76,8 @@ func TestReconnectIsToldLikeALoss(t *testing.T) {
 	}
 	for _, f := range []fault{
 		{name: "asked for once", begin: func(w *world) { w.m.Reconnect(w.t.Context()) }},
-		{name: "asked for by fifty", begin: all},
-		{name: "asked for on a slow link", begin: func(w *world) { w.rds.SetDelay(50 * time.Millisecond); all(w) }},
+		// The attempt has to last for as long as it takes all of them to ask.
+		{name: "asked for by fifty", begin: func(w *world) { w.rds.SetDelay(50 * time.Millisecond); all(w) }},
 	} {
 		f.lost, f.causes, f.dials = losing(conn.ReasonRequested), oneLink, 1
 		t.Run(f.name, f.tell)
@@ -150,7 +150,7 @@ func TestACallbackThatPanicsOrNeverReturnsIsToldAndHarmsNothing(t *testing.T) {
 		f.begin = func(w *world) {
 			for range 3 {
 				w.rds.DropAll()
-				w.pass(time.Minute)
+				w.pass(stable)
 			}
 		}
 		f.lost, f.causes = map[conn.Reason]int{conn.ReasonEOF: 3}, map[conn.Cause]int{conn.CauseLink: 3}
@@ -259,7 +259,7 @@ func aNight(t *testing.T, r *rand.Rand) {
 	}
 	w.rds.SetFaults(emulator.Faults{})
 	w.wantBack(time.Minute + recovery) // a reboot may have to end first
-	w.pass(time.Minute)
+	w.pass(stable)
 	w.check()
 	w.stop()
 }

@@ -1,10 +1,12 @@
 package e2e
 
 import (
+	"cmp"
 	"encoding/json"
 	"html"
 	"net/http"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -94,6 +96,9 @@ func (w *world) page() *statusPage {
 	if h := bigLetters.FindStringSubmatch(body); h == nil || html.UnescapeString(strings.TrimSpace(h[1])) != p.Headline {
 		w.t.Errorf("the page is headed %q, /status.json says %q", h, p.Headline)
 	}
+	if !slices.IsSortedFunc(p.Events, func(a, b row) int { return b.Time.Compare(a.Time) }) {
+		w.t.Errorf("the events do not have the newest first: %+v", p.Events)
+	}
 	rows := tableRow.FindAllStringSubmatch(body, -1)
 	if len(rows) != len(p.Events) {
 		w.t.Errorf("the page has %d events, /status.json %d", len(rows), len(p.Events))
@@ -115,12 +120,14 @@ var (
 	tableRow   = regexp.MustCompile(`class="mark"[^>]*></span>([^<]*?)(?: <b class="times">(\d+) ×</b>)?\s*(?:<code>([^<]*)</code>)?</td>`)
 )
 
-// rows lists the events of a type, newest first.
+// rows lists the events of a type in the order of their outages. The page has
+// the newest first, which says nothing where several come at the same time.
 func (p *statusPage) rows(kind string) (found []row) {
 	for _, r := range p.Events {
 		if r.Type == kind {
 			found = append(found, r)
 		}
 	}
+	slices.SortFunc(found, func(a, b row) int { return cmp.Compare(a.OutageID, b.OutageID) })
 	return found
 }

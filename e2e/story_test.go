@@ -50,7 +50,7 @@ func (f fault) tell(t *testing.T) {
 		w := newWorld(t, f.settle)
 		if !f.atStart {
 			w.connect()
-			w.pass(time.Minute)
+			w.pass(stable)
 			w.check()
 		}
 		began, dials := time.Now(), len(w.rds.Stats().Dials)
@@ -68,7 +68,7 @@ func (f fault) tell(t *testing.T) {
 		if f.unready {
 			w.wantNotReady(began, began.Add(f.lasts))
 		}
-		w.pass(time.Minute)
+		w.pass(stable)
 		w.check()
 		f.wantNoticed(w, began)
 		f.wantCounts(w)
@@ -154,7 +154,7 @@ func (w *world) stop() {
 	w.check()
 	w.look()
 	dials := len(w.rds.Stats().Dials)
-	w.pass(time.Minute)
+	w.pass(stable)
 	if len(w.rds.Stats().Dials) != dials {
 		w.t.Error("dialled after Stop")
 	}

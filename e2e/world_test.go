@@ -17,6 +17,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus/collectors"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 	"golang.org/x/crypto/ssh"
 
@@ -30,6 +31,10 @@ import (
 // recovery is the longest time from the end of a fault to the connection: the
 // attempt in flight, one wait, and one connect on a link that works.
 const recovery = conn.DefaultConnectTimeout + conn.DefaultMaxInterval + time.Second
+
+// stable is longer than a connection must last for the schedule to begin anew,
+// and longer than any wait.
+const stable = conn.DefaultMaxInterval + 4*time.Second
 
 // world is the service without its process: the parts of the controller, wired
 // as the controller wires them, before an emulated device.
@@ -84,6 +89,9 @@ func newWorld(t *testing.T, change func(*world, *settings)) *world {
 	w.logger = slog.New(must(otelx.NewLogHandler(w.log, otelx.LogJSON, slog.LevelDebug, false)))
 	telemetry := must(otelx.New(t.Context(), otelx.Config{Logger: w.logger, SpanProcessor: w.spans,
 		CommandName: routeros.CommandName, VerbAndMenu: routeros.VerbAndMenu}))
+	// To ask Go and the process how they are would be most of the work.
+	telemetry.Registry().Unregister(collectors.NewGoCollector())
+	telemetry.Registry().Unregister(collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	recorder := status.NewRecorder()
 	observer := conn.Observers{telemetry.Observer(), recorder}
 
