@@ -15,6 +15,10 @@ import (
 type config struct {
 	endpoint   endpoint // zero: no CSI
 	driverName string
+	// volumeIDFormat is long or short.
+	volumeIDFormat string
+	// volumeIDFormat is that of new volumes: long or short.
+	volumeIDFormat string
 	// probeIgnoresConnection makes the CSI probe tell about the process alone.
 	probeIgnoresConnection bool
 
@@ -41,7 +45,8 @@ type rdsConfig struct {
 	keyFile        string
 	hostKeyFile    string // empty exactly if skipVerify
 	skipVerify     bool
-	volumeBasePath string
+	// volumeBasePaths are the directories for volumes, the first one by default.
+	volumeBasePaths []string
 
 	connectTimeout time.Duration
 	commandTimeout time.Duration
@@ -100,6 +105,9 @@ func readConfig(p process, start bool, more ...*setting) (*config, *settings, er
 	ss.check(cfg)
 	if start {
 		ss.checkEndpointDirectory(cfg)
+	}
+	if cfg.endpoint != (endpoint{}) && !cfg.embedded && !cfg.servesVolumes() && !ss.failed["rds-volume-base-path"] {
+		ss.note("without --rds-volume-base-path there is no place for volumes: of CSI, Identity alone is served")
 	}
 	cfg.notes = ss.notes
 	if len(ss.faults) > 0 {

@@ -39,6 +39,9 @@ func startEmbedded(cfg *config, ss *settings) (*embeddedRDS, error) {
 	if !ss.given("endpoint") {
 		cfg.endpoint = endpoint{"unix", filepath.Join(folder, "csi.sock")}
 	}
+	if !ss.given("rds-volume-base-path") {
+		cfg.rds.volumeBasePath = "/pool/volumes"
+	}
 	if !ss.given("metrics-address") {
 		cfg.metricsAddress = "127.0.0.1:9809"
 	}
@@ -50,6 +53,9 @@ func (e *embeddedRDS) start(cfg *config) (err error) {
 		return err
 	}
 	r := &cfg.rds
+	if len(r.volumeBasePaths) == 0 {
+		r.volumeBasePaths = []string{"/pool/volumes"}
+	}
 	client, err := e.writeKey(&r.keyFile)
 	if err != nil {
 		return err

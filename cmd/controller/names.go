@@ -7,6 +7,8 @@ import (
 	"regexp"
 	"strings"
 	"unicode"
+
+	"rds-csi/internal/routeros"
 )
 
 // rdsHost reads an address or a name, never with a port. Brackets around an
@@ -57,13 +59,29 @@ func checkUser(value string) error {
 	return nil
 }
 
+// basePaths reads directories of the RDS, separated by commas.
+func basePaths(to *[]string) func(string) error {
+	return func(value string) error {
+		*to = nil
+		if value == "" {
+			return nil
+		}
+		for path := range strings.SplitSeq(value, ",") {
+			path = strings.TrimSpace(path)
+			if err := checkBasePath(path); err != nil {
+				return err
+			}
+			*to = append(*to, path)
+		}
+		return nil
+	}
+}
+
 // checkBasePath takes a directory of the RDS, with or without the slash in
-// front; nothing is none.
+// front.
 func checkBasePath(value string) error {
 	remedy := "give a directory on the RDS, such as /storage-pool/csi"
 	switch {
-	case value == "":
-		return nil
 	case strings.Trim(value, "/") == "":
 		return bad("is the root", remedy)
 	case strings.ContainsFunc(value, unicode.IsControl):
@@ -73,6 +91,9 @@ func checkBasePath(value string) error {
 		if part == ".." {
 			return bad("contains ..", remedy)
 		}
+	}
+	if _, err := routeros.NewVolumes(routeros.VolumesConfig{Executor: routeros.ExecutorFunc(nil), BasePath: value}); err != nil {
+		return bad("cannot be such a directory", remedy+", of letters, digits, dots, underscores and hyphens")
 	}
 	return nil
 }

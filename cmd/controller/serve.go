@@ -8,15 +8,10 @@ import (
 	"strconv"
 	"time"
 
-	"go.opentelemetry.io/contrib/instrumentation/google.golang.org/grpc/otelgrpc"
-	metricnoop "go.opentelemetry.io/otel/metric/noop"
-	"go.opentelemetry.io/otel/propagation"
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/term"
-	"google.golang.org/grpc/stats"
 
 	"rds-csi/internal/conn"
-	"rds-csi/internal/driver"
 	"rds-csi/internal/otelx"
 	"rds-csi/internal/routeros"
 	"rds-csi/internal/status"
@@ -97,8 +92,15 @@ func runController(ctx context.Context, cfg *config, ss *settings, logger *slog.
 	if err != nil {
 		return err
 	}
+	v, err := newVolumes(cfg, client, logger, telemetry)
+	if err != nil {
+		return err
+	}
 	keep := managerConfig(cfg.rds)
 	keep.Client, keep.Observer, keep.Logger = client, observer, logger
+	if v != nil {
+		keep.OnReconnect = v.inventory.Reconcile
+	}
 	manager, err := conn.NewConnectionManager(keep)
 	if err != nil {
 		return err
@@ -116,7 +118,7 @@ func runController(ctx context.Context, cfg *config, ss *settings, logger *slog.
 		return err
 	}
 	defer page.Close()
-	csi, csiListener, err := listenDriver(cfg, manager, logger, telemetry)
+	csi, csiListener, err := listenDriver(cfg, manager, v, logger, telemetry)
 	if err != nil {
 		return err
 	}
@@ -139,34 +141,6 @@ func runController(ctx context.Context, cfg *config, ss *settings, logger *slog.
 	<-running.Done()
 	logger.Info("stopping")
 	return group.Wait()
-}
-
-// listenDriver makes the CSI server and opens its endpoint; nil: none is
-// wanted.
-func listenDriver(cfg *config, manager *conn.ConnectionManager, logger *slog.Logger, telemetry *otelx.Telemetry) (*driver.Server, net.Listener, error) {
-	if cfg.endpoint == (endpoint{}) {
-		return nil, nil, nil
-	}
-	server, err := driver.NewServer(driver.Config{
-		Name: cfg.driverName, Version: thisBuild().version,
-		Connection: manager, ProbeIgnoresConnection: cfg.probeIgnoresConnection,
-		StatsHandler: rpcSpans(telemetry), Logger: logger,
-	})
-	if err != nil {
-		return nil, nil, err
-	}
-	l, err := listenCSI(cfg.endpoint)
-	return server, l, err
-}
-
-// rpcSpans makes a span for each RPC; nil where spans go nowhere. RPCs are not
-// counted: the series of /metrics are those of our own catalogue.
-func rpcSpans(telemetry *otelx.Telemetry) stats.Handler {
-	if !telemetry.Tracing() {
-		return nil
-	}
-	return otelgrpc.NewServerHandler(otelgrpc.WithTracerProvider(telemetry.TracerProvider()),
-		otelgrpc.WithMeterProvider(metricnoop.NewMeterProvider()), otelgrpc.WithPropagators(propagation.TraceContext{}))
 }
 
 // announce tells where everything is, one line each.

@@ -1,0 +1,60 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+
+	"rds-csi/internal/conn"
+	"rds-csi/internal/driver"
+	"rds-csi/internal/otelx"
+)
+
+// newController makes what the Controller service needs; nil where there is no
+// CSI endpoint, or no place for volumes.
+func newController(cfg *config, client conn.Client, observer driver.Observer, logger *slog.Logger) (*driver.ControllerConfig, error) {
+	if !cfg.servesVolumes() {
+		return nil, nil
+	}
+	store, err := driver.NewRouterOSStore(driver.StoreConfig{Client: client, BasePaths: cfg.rds.volumeBasePaths})
+	if err != nil {
+		return nil, err
+	}
+	return &driver.ControllerConfig{
+		Store:     store,
+		Inventory: driver.NewInventory(driver.InventoryConfig{Store: store, Observer: observer, Logger: logger}),
+		Address:   cfg.rds.host,
+		IDFormat:  driver.IDFormat(cfg.volumeIDFormat),
+	}, nil
+}
+
+// servesVolumes reports whether the Controller service is served.
+func (c *config) servesVolumes() bool {
+	return c.endpoint != (endpoint{}) && len(c.rds.volumeBasePaths) > 0
+}
+
+// csiObserver tells telemetry what the driver does and finds.
+type csiObserver struct{ to *otelx.CSI }
+
+var _ driver.Observer = csiObserver{}
+
+func (o csiObserver) CallEnded(ctx context.Context, c driver.Call) {
+	o.to.CallEnded(ctx, c.Method, c.Code, c.Duration)
+}
+
+func (o csiObserver) ReconcileStarted(ctx context.Context) context.Context {
+	return o.to.ReconcileStarted(ctx)
+}
+
+func (o csiObserver) ReconcileEnded(ctx context.Context, r driver.Reconciliation) {
+	o.to.ReconcileEnded(ctx, r.Volumes, len(r.Changes), r.Err)
+}
+
+func (o csiObserver) VolumesCounted(_ context.Context, n int) { o.to.VolumesCounted(n) }
+
+func (o csiObserver) VolumeChanged(ctx context.Context, c driver.Change) {
+	o.to.VolumeChanged(ctx, string(c.Kind))
+}
+
+func (o csiObserver) PoolMeasured(_ context.Context, pool string, size, free int64) {
+	o.to.PoolMeasured(pool, size, free)
+}
