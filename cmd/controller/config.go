@@ -15,8 +15,6 @@ import (
 type config struct {
 	endpoint   endpoint // zero: no CSI
 	driverName string
-	// volumeIDFormat is long or short.
-	volumeIDFormat string
 	// volumeIDFormat is that of new volumes: long or short.
 	volumeIDFormat string
 	// probeIgnoresConnection makes the CSI probe tell about the process alone.

@@ -3,11 +3,59 @@ package main
 import (
 	"context"
 	"log/slog"
+	"net"
+
+	"go.opentelemetry.io/contrib/instrumentation/google.golang.org/grpc/otelgrpc"
+	metricnoop "go.opentelemetry.io/otel/metric/noop"
+	"go.opentelemetry.io/otel/propagation"
+	"google.golang.org/grpc/stats"
 
 	"rds-csi/internal/conn"
 	"rds-csi/internal/driver"
 	"rds-csi/internal/otelx"
 )
+
+// csiServices is what is served over CSI, but for the connection.
+func csiServices(cfg *config, client conn.Client, logger *slog.Logger, telemetry *otelx.Telemetry) (driver.Config, error) {
+	if cfg.endpoint == (endpoint{}) {
+		return driver.Config{}, nil
+	}
+	rpcs, err := telemetry.CSI(cfg.driverName)
+	if err != nil {
+		return driver.Config{}, err
+	}
+	services := driver.Config{
+		Name: cfg.driverName, Version: thisBuild().version, ProbeIgnoresConnection: cfg.probeIgnoresConnection,
+		Observer: csiObserver{rpcs}, StatsHandler: rpcSpans(telemetry), Logger: logger,
+	}
+	services.Controller, err = newController(cfg, client, services.Observer, logger)
+	return services, err
+}
+
+// listenDriver makes the CSI server and opens its endpoint; nil: none is
+// wanted.
+func listenDriver(cfg *config, services driver.Config) (*driver.Server, net.Listener, error) {
+	if cfg.endpoint == (endpoint{}) {
+		return nil, nil, nil
+	}
+	server, err := driver.NewServer(services)
+	if err != nil {
+		return nil, nil, err
+	}
+	l, err := listenCSI(cfg.endpoint)
+	return server, l, err
+}
+
+// rpcSpans makes a span for each RPC; nil where spans go nowhere. RPCs are
+// counted by the driver's observer: the series of /metrics are those of our own
+// catalogue.
+func rpcSpans(telemetry *otelx.Telemetry) stats.Handler {
+	if !telemetry.Tracing() {
+		return nil
+	}
+	return otelgrpc.NewServerHandler(otelgrpc.WithTracerProvider(telemetry.TracerProvider()),
+		otelgrpc.WithMeterProvider(metricnoop.NewMeterProvider()), otelgrpc.WithPropagators(propagation.TraceContext{}))
+}
 
 // newController makes what the Controller service needs; nil where there is no
 // CSI endpoint, or no place for volumes.

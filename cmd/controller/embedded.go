@@ -39,9 +39,6 @@ func startEmbedded(cfg *config, ss *settings) (*embeddedRDS, error) {
 	if !ss.given("endpoint") {
 		cfg.endpoint = endpoint{"unix", filepath.Join(folder, "csi.sock")}
 	}
-	if !ss.given("rds-volume-base-path") {
-		cfg.rds.volumeBasePath = "/pool/volumes"
-	}
 	if !ss.given("metrics-address") {
 		cfg.metricsAddress = "127.0.0.1:9809"
 	}

@@ -21,8 +21,6 @@ func declare(cfg *config) *settings {
 			usage: "name of the CSI driver"},
 		{name: "volume-id-format", fallback: "long", parse: choice(&cfg.volumeIDFormat, "long", "short"),
 			usage: "ids of new volumes: long is pvc- and a UUID; short has at most 32 characters, for a RouterOS that refuses longer slots"},
-		{name: "volume-id-format", fallback: "long", parse: choice(&cfg.volumeIDFormat, "long", "short"),
-			usage: "ids of new volumes: long is pvc- and a UUID, short is at most 32 characters for an RDS that refuses longer slots"},
 		{name: "probe-ignores-connection", fallback: "false", isSwitch: true, parse: boolean(&cfg.probeIgnoresConnection),
 			usage: "the CSI probe is ready whether or not the RDS is connected"},
 		{name: "metrics-address", fallback: ":9809", parse: listenAddress(&cfg.metricsAddress),

@@ -92,14 +92,14 @@ func runController(ctx context.Context, cfg *config, ss *settings, logger *slog.
 	if err != nil {
 		return err
 	}
-	v, err := newVolumes(cfg, client, logger, telemetry)
+	services, err := csiServices(cfg, client, logger, telemetry)
 	if err != nil {
 		return err
 	}
 	keep := managerConfig(cfg.rds)
 	keep.Client, keep.Observer, keep.Logger = client, observer, logger
-	if v != nil {
-		keep.OnReconnect = v.inventory.Reconcile
+	if services.Controller != nil {
+		keep.OnReconnect = services.Controller.Inventory.Reconcile
 	}
 	manager, err := conn.NewConnectionManager(keep)
 	if err != nil {
@@ -118,7 +118,8 @@ func runController(ctx context.Context, cfg *config, ss *settings, logger *slog.
 		return err
 	}
 	defer page.Close()
-	csi, csiListener, err := listenDriver(cfg, manager, v, logger, telemetry)
+	services.Connection = manager
+	csi, csiListener, err := listenDriver(cfg, services)
 	if err != nil {
 		return err
 	}
