@@ -37,12 +37,12 @@ type config struct {
 
 // rdsConfig is the RDS and how to keep the connection to it.
 type rdsConfig struct {
-	host           string // IPv4, IPv6 without brackets, or name
-	port           int
-	user           string
-	keyFile        string
-	hostKeyFile    string // empty exactly if skipVerify
-	skipVerify     bool
+	host        string // IPv4, IPv6 without brackets, or name
+	port        int
+	user        string
+	keyFile     string
+	hostKeyFile string // empty exactly if skipVerify
+	skipVerify  bool
 	// volumeBasePaths are the directories for volumes, the first one by default.
 	volumeBasePaths []string
 

@@ -70,6 +70,7 @@ func TestEachBadInputIsOneLineWithFlagFaultAndRemedy(t *testing.T) {
 		{"--rds-dial-budget=3/61", "--rds-dial-budget", "not a dial budget", "3/61s"},
 		{"--rds-session-limit=0", "--rds-session-limit", "out of range", "from 1"},
 		{"--rds-volume-base-path=/", "--rds-volume-base-path", "is the root", "such as /storage-pool/csi"},
+		{"--rds-volume-base-path=/a b", "--rds-volume-base-path", "cannot be such a directory", "of letters"},
 		{"--rds-volume-base-path=/a/../b", "--rds-volume-base-path", "contains ..", "such as /storage-pool/csi"},
 		{"--endpoint=/csi/csi.sock", "--endpoint=/csi/csi.sock", "no scheme", "unix:///path"},
 		{"--endpoint=http://localhost:1", "--endpoint", "no scheme", "tcp://host:port"},
@@ -163,6 +164,9 @@ func TestSettingsAreUnderstood(t *testing.T) {
 	if e := got("--endpoint=tcp://127.0.0.1:10000").endpoint; e != (endpoint{"tcp", "127.0.0.1:10000"}) {
 		t.Errorf("endpoint is %v", e)
 	}
+	if paths := got("--rds-volume-base-path=/pool/a, fast/b").rds.volumeBasePaths; !slices.Equal(paths, []string{"/pool/a", "fast/b"}) {
+		t.Errorf("base paths are %q", paths)
+	}
 	cfg, _, err := read([]string{"-embedded-rds", "-embedded-rds-outages", "every=30s,down=5s"}, nil)
 	if err != nil || !cfg.embedded || cfg.outages.Down != 5*time.Second {
 		t.Errorf("embedded RDS: %+v, %v", cfg, err)
@@ -176,7 +180,7 @@ func TestDefaultsAreThoseOfTheConnection(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := rdsConfig{
-		host: "192.0.2.1", port: 22, user: "admin", keyFile: f.key, hostKeyFile: f.hostKey,
+		host: "192.0.2.1", port: 22, user: "admin", keyFile: f.key, hostKeyFile: f.hostKey, volumeBasePaths: []string{"/pool/volumes"},
 		connectTimeout: conn.DefaultConnectTimeout, commandTimeout: conn.DefaultCommandTimeout, sessionLimit: conn.DefaultSessionLimit,
 		backoffInitial: conn.DefaultInitialInterval, backoffMax: conn.DefaultMaxInterval,
 		backoffMultiplier: conn.DefaultMultiplier, backoffJitter: conn.DefaultRandomizationFactor,
@@ -241,6 +245,7 @@ func TestWarnings(t *testing.T) {
 		{changes: []string{"--rds-key-file=" + f.ecdsaKey}, want: "of type ecdsa-sha2-nistp256, which RouterOS does not accept"},
 		{changes: []string{"--rds-host-key", "--rds-insecure-skip-verify=true"}, want: "SECURITY: --rds-insecure-skip-verify accepts ANY host key"},
 		{changes: []string{"--endpoint=tcp://0.0.0.0:10000"}, want: "without authentication"},
+		{changes: []string{"--rds-volume-base-path"}, want: "Identity alone is served"},
 		{changes: []string{"-controller=true"}, want: "--controller has no effect here: this program is the controller"},
 		{changes: []string{"-node-id=worker-1"}, want: "--node-id has no effect here"},
 		{changes: []string{"-v=5"}, want: "--v has no effect here: use --log-level"},

@@ -83,7 +83,7 @@ func encryptedKey(t *testing.T) string {
 // with returns the arguments of a good configuration, changed: "--name" alone
 // takes a flag away.
 func (f files) with(changes ...string) []string {
-	args := []string{"--rds-address=192.0.2.1", "--rds-key-file=" + f.key, "--rds-host-key=" + f.hostKey,
+	args := []string{"--rds-address=192.0.2.1", "--rds-key-file=" + f.key, "--rds-host-key=" + f.hostKey, "--rds-volume-base-path=/pool/volumes",
 		"--endpoint=unix://" + filepath.Join(f.dir, "csi.sock")}
 	for _, c := range changes {
 		name, _, valued := strings.Cut(c, "=")
