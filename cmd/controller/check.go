@@ -46,6 +46,10 @@ func check(ctx context.Context, p process) int {
 		return exitFailure
 	}
 	r.row("version", verdictOK, 0, describe(client.Report().Identity))
+	if !r.volumes(ctx, client, cfg.rds.volumeBasePaths) {
+		r.say("The connection works, volumes do not.")
+		return exitFailure
+	}
 	r.say("The RDS is usable.")
 	return exitOK
 }

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 
 	"golang.org/x/crypto/ssh"
 
@@ -46,12 +47,17 @@ func startEmbedded(cfg *config, ss *settings) (*embeddedRDS, error) {
 }
 
 func (e *embeddedRDS) start(cfg *config) (err error) {
-	if e.server, err = emulator.NewServer(emulator.Options{HostKeyType: "ed25519"}); err != nil {
-		return err
-	}
 	r := &cfg.rds
 	if len(r.volumeBasePaths) == 0 {
 		r.volumeBasePaths = []string{"/pool/volumes"}
+	}
+	var directories []string
+	for _, path := range r.volumeBasePaths {
+		directories = append(directories, strings.Trim(path, "/"))
+	}
+	device := emulator.NewDevice(emulator.DeviceOptions{Directories: directories})
+	if e.server, err = emulator.NewServer(emulator.Options{HostKeyType: "ed25519", Device: device}); err != nil {
+		return err
 	}
 	client, err := e.writeKey(&r.keyFile)
 	if err != nil {
