@@ -13,10 +13,11 @@ import (
 	"rds-csi/internal/conn"
 	"rds-csi/internal/driver"
 	"rds-csi/internal/otelx"
+	"rds-csi/internal/status"
 )
 
 // csiServices is what is served over CSI, but for the connection.
-func csiServices(cfg *config, client conn.Client, logger *slog.Logger, telemetry *otelx.Telemetry) (driver.Config, error) {
+func csiServices(cfg *config, client conn.Client, logger *slog.Logger, telemetry *otelx.Telemetry, page *status.Recorder) (driver.Config, error) {
 	if cfg.endpoint == (endpoint{}) {
 		return driver.Config{}, nil
 	}
@@ -26,7 +27,7 @@ func csiServices(cfg *config, client conn.Client, logger *slog.Logger, telemetry
 	}
 	services := driver.Config{
 		Name: cfg.driverName, Version: thisBuild().version, ProbeIgnoresConnection: cfg.probeIgnoresConnection,
-		Observer: csiObserver{rpcs}, StatsHandler: rpcSpans(telemetry), Logger: logger,
+		Observer: csiObserver{rpcs, page}, StatsHandler: rpcSpans(telemetry), Logger: logger,
 	}
 	services.Controller, err = newController(cfg, client, services.Observer, logger)
 	return services, err
@@ -80,8 +81,11 @@ func (c *config) servesVolumes() bool {
 	return c.endpoint != (endpoint{}) && len(c.rds.volumeBasePaths) > 0
 }
 
-// csiObserver tells telemetry what the driver does and finds.
-type csiObserver struct{ to *otelx.CSI }
+// csiObserver tells telemetry and page what the driver does and finds.
+type csiObserver struct {
+	to   *otelx.CSI
+	page *status.Recorder
+}
 
 var _ driver.Observer = csiObserver{}
 
@@ -101,8 +105,28 @@ func (o csiObserver) VolumesCounted(_ context.Context, n int) { o.to.VolumesCoun
 
 func (o csiObserver) VolumeChanged(ctx context.Context, c driver.Change) {
 	o.to.VolumeChanged(ctx, string(c.Kind))
+	o.page.VolumeChanged(string(c.Kind), c.VolumeID)
 }
 
 func (o csiObserver) PoolMeasured(_ context.Context, pool string, size, free int64) {
 	o.to.PoolMeasured(pool, size, free)
+}
+
+// listedVolumes is what the page shows of the volumes; nil where none are
+// served.
+func listedVolumes(c *driver.ControllerConfig) func() *status.Volumes {
+	if c == nil {
+		return nil
+	}
+	return func() *status.Volumes {
+		found := c.Inventory.Summary()
+		if found == nil {
+			return nil
+		}
+		v := &status.Volumes{ListedAt: found.At, Count: found.Volumes, Bytes: found.Bytes}
+		for _, p := range found.Pools {
+			v.Pools = append(v.Pools, status.Pool{Name: p.Pool, Size: p.Size, Free: p.Free})
+		}
+		return v
+	}
 }

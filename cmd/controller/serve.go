@@ -92,7 +92,7 @@ func runController(ctx context.Context, cfg *config, ss *settings, logger *slog.
 	if err != nil {
 		return err
 	}
-	services, err := csiServices(cfg, client, logger, telemetry)
+	services, err := csiServices(cfg, client, logger, telemetry, recorder)
 	if err != nil {
 		return err
 	}
@@ -112,7 +112,7 @@ func runController(ctx context.Context, cfg *config, ss *settings, logger *slog.
 		Address: cfg.metricsAddress, HealthAddress: cfg.healthAddress, WebConfigFile: cfg.webConfigFile,
 		Metrics: telemetry.Handler(), Logger: logger,
 		Source: status.Source{Snapshot: manager.Snapshot, LastTurn: manager.LastTurn, LastReceived: client.LastReceived,
-			Sessions: client.Sessions, Recorder: recorder, Version: thisBuild().version, Insecure: cfg.rds.skipVerify},
+			Sessions: client.Sessions, Volumes: listedVolumes(services.Controller), Recorder: recorder, Version: thisBuild().version, Insecure: cfg.rds.skipVerify},
 	})
 	if err != nil {
 		return err

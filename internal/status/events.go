@@ -80,6 +80,8 @@ func (e *event) words() (string, plain) {
 		return "Callback panicked", panicWords
 	case eventAbandoned:
 		return "Operation abandoned", abandonedWords
+	case eventVolume:
+		return "Volume " + e.Op, volumeWords[e.Op]
 	}
 	panic("status: no such event: " + string(e.Type))
 }

@@ -19,6 +19,7 @@ type Source struct {
 	LastTurn     func() time.Time          // of the monitor's loop; zero: not started
 	LastReceived func() time.Time          // last byte from the device; zero: none yet
 	Sessions     func() (inUse, limit int) // of the client; limit 0: unknown
+	Volumes      func() *Volumes           // nil, or before the first look: nothing is shown
 	Recorder     *Recorder                 // events and last day; nil: none
 	Version      string                    // of this program
 	Insecure     bool                      // host key checking is off
@@ -38,6 +39,9 @@ func (s *Source) view(now time.Time) *view {
 	}
 	if s.Recorder != nil {
 		in.record = s.Recorder.read(now)
+	}
+	if s.Volumes != nil {
+		in.volumes = s.Volumes()
 	}
 	if s.Sessions != nil {
 		if inUse, limit := s.Sessions(); limit > 0 {

@@ -20,6 +20,7 @@ const (
 	eventBan          eventType = "ban_suspected"
 	eventPanic        eventType = "callback_panic"
 	eventAbandoned    eventType = "abandoned_operation"
+	eventVolume       eventType = "volume_changed"
 )
 
 // event is one row of the ring. Its texts are cleaned, so that its size is
@@ -42,7 +43,7 @@ type eventKey struct {
 	Kind   conn.Kind
 	Stage  conn.Stage
 	Reason conn.Reason
-	Op     string // what was abandoned
+	Op     string // what was abandoned; how a volume changed
 }
 
 // collapses reports whether an event equal to an earlier one is counted there
@@ -50,7 +51,7 @@ type eventKey struct {
 // many rows as it has kinds of failure.
 func (e *event) collapses() bool {
 	switch e.Type {
-	case eventFailed, eventGaveUp, eventBan, eventPanic, eventAbandoned:
+	case eventFailed, eventGaveUp, eventBan, eventPanic, eventAbandoned, eventVolume:
 		return true
 	case eventConnected, eventOutageOver, eventDisconnected:
 		return false

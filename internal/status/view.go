@@ -43,6 +43,8 @@ type view struct {
 	Outage              *outage     `json:"outage,omitempty"`
 	LastOutage          *outage     `json:"last_outage,omitempty"`
 
+	Volumes *volumesView `json:"volumes,omitempty"`
+
 	History history     `json:"history"`
 	Events  []eventView `json:"events"`
 }
@@ -120,6 +122,7 @@ type inputs struct {
 	lastTurn     time.Time
 	lastReceived time.Time
 	sessions     *sessions
+	volumes      *Volumes
 	insecure     bool
 	version      string
 	record       record
@@ -140,6 +143,7 @@ func newView(now time.Time, in inputs) *view {
 		Device:       newDevice(s),
 		LastReceived: stamp(in.lastReceived), LastReceivedAgoSeconds: ago(now, in.lastReceived),
 		Sessions:    in.sessions,
+		Volumes:     newVolumesView(now, in.volumes),
 		Connections: s.Generation, Attempts: s.Attempts, ConsecutiveFailures: s.ConsecutiveFailures,
 		LastOutage: newOutage(now, s.LastOutage),
 		Outage:     newOutage(now, s.Outage),
