@@ -27,9 +27,7 @@ func (c *controller) DeleteVolume(ctx context.Context, request *csi.DeleteVolume
 		return nil, err
 	}
 	defer release()
-	change := c.inventory.change(id)
-	err = c.store.Delete(ctx, id)
-	change.done(routeros.Volume{}, err)
+	_, err = c.inventory.during(id, func() (routeros.Volume, error) { return routeros.Volume{}, c.store.Delete(ctx, id) })
 	if err != nil {
 		return nil, c.failure(ctx, err)
 	}
@@ -64,9 +62,7 @@ func (c *controller) ControllerExpandVolume(ctx context.Context, request *csi.Co
 		return nil, err
 	}
 	defer release()
-	change := c.inventory.change(id)
-	volume, err := c.store.Expand(ctx, id, size)
-	change.done(volume, err)
+	volume, err := c.inventory.during(id, func() (routeros.Volume, error) { return c.store.Expand(ctx, id, size) })
 	if err != nil {
 		return nil, c.failure(ctx, err)
 	}

@@ -29,9 +29,7 @@ func (c *controller) CreateVolume(ctx context.Context, request *csi.CreateVolume
 		return nil, err
 	}
 	defer release()
-	change := c.inventory.change(want.ID)
-	volume, err := c.store.Create(ctx, want)
-	change.done(volume, err)
+	volume, err := c.inventory.during(want.ID, func() (routeros.Volume, error) { return c.store.Create(ctx, want) })
 	if err != nil {
 		return nil, c.failure(ctx, err)
 	}

@@ -46,8 +46,8 @@ func unreachable(domain string, s *conn.Snapshot, now time.Time) error {
 	if s.State == conn.StateWaiting {
 		retry = max(s.NextAttempt.Sub(now), 0)
 	}
-	text := fmt.Sprintf("the RDS %s is not connected (%s since %s), next attempt in %v",
-		s.Address, s.State, info["since"], retry.Round(100*time.Millisecond))
+	text := fmt.Sprintf("the RDS %s is not connected since %s (%s), next attempt in %v",
+		s.Address, info["since"], s.State, retry.Round(100*time.Millisecond))
 	if why != "" {
 		text += ": " + why
 	}

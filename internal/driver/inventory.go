@@ -67,33 +67,27 @@ func NewInventory(cfg InventoryConfig) *Inventory {
 // must not be changed.
 func (i *Inventory) Summary() *Summary { return i.summary.Load() }
 
-// change is an RPC that changes a volume; it has the lock of the volume.
-type change struct {
-	inventory *Inventory
-	id        string
-}
-
-// change begins one. From now on it is not known how the volume is.
-func (i *Inventory) change(id string) change {
+// during runs an RPC's work on a volume, whose lock the RPC has, and takes over
+// how it left it; without a slot it is gone, and with an error nobody knows.
+func (i *Inventory) during(id string, work func() (routeros.Volume, error)) (volume routeros.Volume, err error) {
 	i.mu.Lock()
-	defer i.mu.Unlock()
 	i.touchLocked(id)
 	i.working[id] = true
 	delete(i.known, id)
-	return change{i, id}
-}
-
-// done ends the change with the volume that there is now; without a slot it is
-// gone, or with an error nobody knows.
-func (c change) done(volume routeros.Volume, err error) {
-	i := c.inventory
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	i.touchLocked(c.id)
-	delete(i.working, c.id)
-	if i.known != nil && err == nil && volume.Slot != "" {
-		i.known[c.id] = volume
-	}
+	i.mu.Unlock()
+	done := false
+	defer func() { // work may panic
+		i.mu.Lock()
+		defer i.mu.Unlock()
+		i.touchLocked(id)
+		delete(i.working, id)
+		if done && i.known != nil && err == nil && volume.Slot != "" {
+			i.known[id] = volume
+		}
+	}()
+	volume, err = work()
+	done = true
+	return volume, err
 }
 
 func (i *Inventory) touchLocked(id string) {

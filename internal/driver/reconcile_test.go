@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/container-storage-interface/spec/lib/go/csi"
+
+	"rds-csi/internal/routeros"
 )
 
 // wantChanges fails unless the observer was told exactly these changes.
@@ -141,4 +143,20 @@ func TestTheFirstConnectionIsLookedAtToo(t *testing.T) {
 			t.Errorf("the summary is %+v", s)
 		}
 	})
+}
+
+func TestAVolumeMadeWhileTheListWasReadIsKeptInMind(t *testing.T) {
+	i := NewInventory(InventoryConfig{})
+	i.beginLook()
+	i.endLook(nil)
+	i.beginLook()
+	want := routeros.Volume{Slot: "pvc-1", Size: gib, Exported: true}
+	_, _ = i.during("pvc-1", func() (routeros.Volume, error) { return want, nil })
+	if changes := i.endLook(nil); len(changes) != 0 || i.known["pvc-1"] != want {
+		t.Errorf("got %v; known are %v", changes, i.known)
+	}
+	i.beginLook()
+	if changes := i.endLook(nil); !slices.Equal(changes, []Change{{Kind: Vanished, VolumeID: "pvc-1"}}) {
+		t.Errorf("got %v", changes)
+	}
 }

@@ -25,7 +25,7 @@ func TestAThousandCutsLoseLeakAndDoubleNothing(t *testing.T) {
 	if testing.Short() {
 		cuts = 100
 	}
-	d := newDriver(t, newScissors(t))
+	d := newDriver(t, inMemory(t), newScissors(t))
 	client := must(grpc.NewClient(d.endpoint, grpc.WithTransportCredentials(insecure.NewCredentials())))
 	defer client.Close()
 	controller := csi.NewControllerClient(client)

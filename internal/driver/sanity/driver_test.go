@@ -26,31 +26,51 @@ type driverUnderTest struct {
 	t        *testing.T
 	folder   string
 	endpoint string
-	rds      *emulator.Server
+	device   *emulator.Device
 	scissors *scissors // nil: nothing cuts the connection
 	patience patience
 }
 
-// newDriver serves one until the test ends.
-func newDriver(t *testing.T, s *scissors) *driverUnderTest {
+// reach is a way to a device.
+type reach struct {
+	host      string
+	port      int
+	user      string
+	dial      dialFunc // nil: TCP
+	authorize func(ssh.PublicKey)
+	device    *emulator.Device
+}
+
+// inMemory is an emulated RDS without a network.
+func inMemory(t *testing.T) *reach {
 	t.Helper()
-	d := &driverUnderTest{t: t, folder: shortTemp(t), scissors: s}
+	rds := must(emulator.NewServer(emulator.Options{HostKeyType: "ed25519"}))
+	t.Cleanup(func() { rds.Close() })
+	return &reach{host: "192.168.88.1", port: 22, user: "admin", dial: rds.Dial, device: rds.Device(),
+		authorize: func(key ssh.PublicKey) { rds.AuthorizeKey("admin", key) }}
+}
+
+// newDriver serves one until the test ends.
+func newDriver(t *testing.T, r *reach, s *scissors) *driverUnderTest {
+	t.Helper()
+	d := &driverUnderTest{t: t, folder: shortTemp(t), device: r.device, scissors: s}
 	d.endpoint = "unix://" + filepath.Join(d.folder, "csi.sock")
-	d.rds = must(emulator.NewServer(emulator.Options{HostKeyType: "ed25519"}))
-	t.Cleanup(func() { d.rds.Close() })
 
 	logger := slog.New(slog.DiscardHandler)
-	client := d.client()
+	client := d.client(r)
 	store := must(driver.NewRouterOSStore(driver.StoreConfig{Client: client, BasePaths: []string{"/pool/volumes"}}))
 	inventory := driver.NewInventory(driver.InventoryConfig{Store: store, Logger: logger})
 	manager := must(conn.NewConnectionManager(conn.ConnectionManagerConfig{Client: client, Logger: logger,
 		InitialInterval: time.Millisecond, MaxInterval: 2 * time.Millisecond, OnReconnect: inventory.Reconcile}))
-	manager.StartMonitor(t.Context())
 	t.Cleanup(manager.Stop)
+	if err := manager.Reconnect(t.Context()); err != nil && s == nil {
+		t.Fatal(err)
+	}
+	manager.StartMonitor(t.Context())
 	d.patience.connected = manager.IsConnected
 
 	server := must(driver.NewServer(driver.Config{Name: "rds.csi.srvlab.io", Version: "test", Connection: manager, Logger: logger,
-		Controller: &driver.ControllerConfig{Store: store, Inventory: inventory, Address: "192.168.88.1"}}))
+		Controller: &driver.ControllerConfig{Store: store, Inventory: inventory, Address: r.host}}))
 	l := must(net.Listen("unix", filepath.Join(d.folder, "csi.sock")))
 	ctx, stop := context.WithCancel(context.WithoutCancel(t.Context()))
 	ended := make(chan error, 1)
@@ -64,8 +84,8 @@ func newDriver(t *testing.T, s *scissors) *driverUnderTest {
 	return d
 }
 
-// client is the SSH client of the emulated RDS, under the scissors.
-func (d *driverUnderTest) client() *conn.SSHClient {
+// client is the SSH client of the device, under the scissors.
+func (d *driverUnderTest) client(r *reach) *conn.SSHClient {
 	public, private, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {
 		d.t.Fatal(err)
@@ -74,12 +94,12 @@ func (d *driverUnderTest) client() *conn.SSHClient {
 	if err := os.WriteFile(key, pem.EncodeToMemory(must(ssh.MarshalPrivateKey(private, ""))), 0o600); err != nil {
 		d.t.Fatal(err)
 	}
-	d.rds.AuthorizeKey("admin", must(ssh.NewPublicKey(public)))
-	dial := d.rds.Dial
+	r.authorize(must(ssh.NewPublicKey(public)))
+	dial := r.dial
 	if d.scissors != nil {
 		dial = d.scissors.under(dial)
 	}
-	return must(conn.NewSSHClient(conn.SSHClientConfig{Host: "192.168.88.1", User: "admin", KeyFile: key, InsecureSkipVerify: true,
+	return must(conn.NewSSHClient(conn.SSHClientConfig{Host: r.host, Port: r.port, User: r.user, KeyFile: key, InsecureSkipVerify: true,
 		Dial: dial,
 		Verify: func(ctx context.Context, exec conn.ExecFunc) (conn.Identity, error) {
 			info, err := routeros.Verify(ctx, routeros.ExecutorFunc(exec))
@@ -91,7 +111,7 @@ func (d *driverUnderTest) client() *conn.SSHClient {
 func (d *driverUnderTest) wantEmpty() {
 	d.t.Helper()
 	for _, command := range []string{":put [:len [/disk find where type=file]]", `:put [:len [/file find where name~"img"]]`} {
-		if left := strings.TrimSpace(d.rds.Device().Run(d.t.Context(), "admin", command).Output); left != "0" {
+		if left := strings.TrimSpace(d.device.Run(d.t.Context(), "admin", command).Output); left != "0" {
 			d.t.Errorf("%s: %s left", command, left)
 		}
 	}

@@ -21,12 +21,19 @@ const want = 28
 const (
 	inPeace   = "in peace"
 	underCuts = "while the connection is cut"
+	withSSHD  = "over OpenSSH"
 )
 
-// The suite can be run once in a process, so both runs are in one.
+// The suite can be run once in a process, so all runs are in one.
 func TestSanity(t *testing.T) {
-	calm, cut := newDriver(t, nil), newDriver(t, newScissors(t))
-	for name, d := range map[string]*driverUnderTest{inPeace: calm, underCuts: cut} {
+	drivers := map[string]*driverUnderTest{
+		inPeace:   newDriver(t, inMemory(t), nil),
+		underCuts: newDriver(t, inMemory(t), newScissors(t)),
+	}
+	if r := overSSHD(t); r != nil {
+		drivers[withSSHD] = newDriver(t, r, nil)
+	}
+	for name, d := range drivers {
 		config := sanity.NewTestConfig()
 		config.Address, config.ControllerAddress = serveNode(t, d.endpoint), d.endpoint
 		config.TargetPath, config.StagingPath = filepath.Join(d.folder, "mount"), filepath.Join(d.folder, "staging")
@@ -52,19 +59,19 @@ func TestSanity(t *testing.T) {
 	if !ginkgo.RunSpecs(t, "csi-sanity", suite, reporter) {
 		t.Error("csi-sanity failed")
 	}
-	for _, name := range []string{inPeace, underCuts} {
+	for name, d := range drivers {
 		t.Logf("%s: %d passed", name, passed[name])
 		if passed[name] != want {
 			t.Errorf("%s: %d specs passed, want %d", name, passed[name], want)
 		}
+		if retried := d.patience.retried.Load(); retried != 0 && d.scissors == nil {
+			t.Errorf("%s: %d calls were answered Unavailable", name, retried)
+		}
+		d.wantEmpty()
 	}
-	if retried := calm.patience.retried.Load(); retried != 0 {
-		t.Errorf("in peace %d calls were answered Unavailable", retried)
-	}
+	cut := drivers[underCuts]
 	t.Logf("the connection was cut %d times, %d calls were answered Unavailable", cut.scissors.cuts.Load(), cut.patience.retried.Load())
 	if cut.scissors.cuts.Load() == 0 {
 		t.Error("the connection was never cut")
 	}
-	calm.wantEmpty()
-	cut.wantEmpty()
 }
