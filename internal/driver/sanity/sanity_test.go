@@ -5,6 +5,7 @@ package sanity
 
 import (
 	"path/filepath"
+	"sync/atomic"
 	"testing"
 
 	"github.com/kubernetes-csi/csi-test/v5/pkg/sanity"
@@ -24,8 +25,14 @@ const (
 	withSSHD  = "over OpenSSH"
 )
 
-// The suite can be run once in a process, so all runs are in one.
+// ran is whether the suite was run: ginkgo does it once in a process, so all
+// runs are in one, and with -count the first one counts.
+var ran atomic.Bool
+
 func TestSanity(t *testing.T) {
+	if ran.Swap(true) {
+		t.Skip("ginkgo runs a suite once in a process")
+	}
 	drivers := map[string]*driverUnderTest{
 		inPeace:   newDriver(t, inMemory(t), nil),
 		underCuts: newDriver(t, inMemory(t), newScissors(t)),
