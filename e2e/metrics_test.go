@@ -24,7 +24,11 @@ const prefix = "rds_csi_rds_"
 // reconnect_total{status="success"}.
 func (w *world) scrape() map[string]float64 {
 	w.t.Helper()
+	begin := time.Now()
 	code, body := w.get("/metrics", "")
+	if took := time.Since(begin); took != 0 {
+		w.t.Errorf("a scrape took %v of fake time: it waited for something", took)
+	}
 	if code != http.StatusOK {
 		w.t.Fatalf("/metrics answers %d: %s", code, body)
 	}

@@ -51,6 +51,8 @@ type world struct {
 	logger *slog.Logger // into log
 	spans  *tracetest.SpanRecorder
 
+	telemetry *otelx.Telemetry
+
 	keyFile, hostKeyFile string
 
 	woken bool               // Reconnect cut waits short
@@ -92,6 +94,7 @@ func newWorld(t *testing.T, change func(*world, *settings)) *world {
 	// To ask Go and the process how they are would be most of the work.
 	telemetry.Registry().Unregister(collectors.NewGoCollector())
 	telemetry.Registry().Unregister(collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	w.telemetry = telemetry
 	recorder := status.NewRecorder()
 	observer := conn.Observers{telemetry.Observer(), recorder}
 
