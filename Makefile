@@ -1,10 +1,10 @@
 # `make` is what CI runs, without its installation of packages.
-.PHONY: all test race lint fmt bench fuzz build
+.PHONY: all test race lint rules promcheck fmt bench fuzz build
 
 GO ?= go
 PACKAGES = ./...
 
-all: test lint race
+all: test lint rules promcheck race
 
 test:
 	$(GO) test $(PACKAGES)
@@ -17,6 +17,16 @@ lint:
 	@unformatted=$$(gofmt -l cmd internal e2e); test -z "$$unformatted" || { echo "gofmt: $$unformatted"; exit 1; }
 	$(GO) vet $(PACKAGES)
 	$(GO) tool -modfile=tools/go.mod staticcheck $(PACKAGES)
+
+# What Prometheus and Alertmanager themselves say of the files they load.
+rules:
+	promtool check rules alerts/rds-connection.yml
+	promtool test rules alerts/rds-connection_test.yml
+
+# Every expression of dashboards and rules, evaluated by Prometheus' own engine:
+# a module of its own, for what it needs.
+promcheck:
+	cd tools/promcheck && $(GO) test ./...
 
 fmt:
 	gofmt -w cmd internal e2e
