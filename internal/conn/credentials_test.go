@@ -89,6 +89,7 @@ func TestHostKeyFileInEveryFormat(t *testing.T) {
 		{name: "known_hosts, hashed", content: knownhosts.HashHostname("rds.example") + " " + keyA + "\n", host: "rds.example", accepts: []ssh.PublicKey{a.PublicKey()}},
 		{name: "known_hosts, two types", content: "rds " + keyA + "\nrds " + keyEC + "\n", host: "rds", accepts: []ssh.PublicKey{a.PublicKey(), ec.PublicKey()}},
 		{name: "known_hosts, revoked", content: "rds " + keyA + "\n@revoked * " + keyA + "\nrds " + keyB + "\n", host: "rds", accepts: []ssh.PublicKey{b.PublicKey()}, refuses: []ssh.PublicKey{a.PublicKey()}},
+		{name: "known_hosts, names that look like types", content: "sk-rds1 " + keyA + "\nssh-rds2 " + keyB + "\n", host: "sk-rds1", accepts: []ssh.PublicKey{a.PublicKey()}, refuses: []ssh.PublicKey{b.PublicKey()}},
 		{name: "no entry for the host", content: "other " + keyA + "\n", host: "rds.example", fault: "has no key for rds.example"},
 		{name: "no entry for the port", content: "rds " + keyA + "\n", host: "rds", port: 2222, fault: "has no key for [rds]:2222"},
 		{name: "mixed", content: keyA + "\nrds " + keyB + "\n", fault: "mixes"},
