@@ -52,6 +52,10 @@ func parseFlags(args []string, output io.Writer) (config, error) {
 	})
 	f.BoolVar(&c.device.CHR, "chr", false, "be a CHR instead of an RDS")
 	f.BoolVar(&c.device.NoRoseStorage, "no-rose-storage", false, "the rose-storage package is missing")
+	f.Func("raw-disk", "SLOT: instead of the pool, a disk of 4 GiB without a file system; may be repeated", func(slot string) error {
+		c.device.Pools = append(c.device.Pools, emulator.Pool{Slot: slot, Size: 4 << 30, Raw: true})
+		return nil
+	})
 	f.StringVar(&c.device.Identity, "identity", "", "name of the device (default MikroTik)")
 	f.StringVar(&c.device.SerialNumber, "serial-number", "", "serial number of the hardware")
 	f.StringVar(&c.device.Version, "routeros-version", "", "version of RouterOS (default that of this emulator)")

@@ -36,7 +36,7 @@ var rules = map[string]rule{
 		why:   "it turns text into values and back, and does no I/O",
 	},
 	"internal/emulator": {
-		may: []string{"golang.org/x/crypto/ssh"},
+		may: []string{"golang.org/x/crypto/ssh", "github.com/pkg/sftp"},
 		why: "it must share no misunderstanding of RouterOS with the code that it tests",
 	},
 	"internal/otelx": {

@@ -1,15 +1,13 @@
 package emulator
 
 import (
-	"crypto/subtle"
 	"errors"
-	"slices"
 	"strings"
 
 	"golang.org/x/crypto/ssh"
 )
 
-// User may log in.
+// User may log in, and do everything.
 type User struct {
 	Name     string
 	Password string // blank is a password too
@@ -19,24 +17,13 @@ type User struct {
 // maxLoginAttempts per connection. RouterOS fact: up to nine.
 const maxLoginAttempts = 9
 
-// AuthorizeKey gives a key to a user, who need not exist.
+// AuthorizeKey gives a key to a user, who need not exist and may do everything then.
 func (s *Server) AuthorizeKey(user string, key ssh.PublicKey) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.users[user] == nil {
-		s.users[user] = &User{Name: user}
-	}
-	s.users[user].Keys = append(s.users[user].Keys, key)
+	s.device.authorize(user, string(key.Marshal()))
 }
 
 // RevokeKeys takes all keys from a user. Connections logged in stay.
-func (s *Server) RevokeKeys(user string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.users[user] != nil {
-		s.users[user].Keys = nil
-	}
-}
+func (s *Server) RevokeKeys(user string) { s.device.revokeKeys(user) }
 
 var errLogin = errors.New("login failure")
 
@@ -48,29 +35,14 @@ func userName(login string) string {
 }
 
 func (s *Server) checkPassword(login, password string) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	user := s.users[userName(login)]
-	switch {
-	case s.faults.RejectLogin, user == nil:
-		return errLogin
-	case len(user.Keys) > 0 && !s.options.PasswordWithKey:
-		return errLogin
-	case subtle.ConstantTimeCompare([]byte(user.Password), []byte(password)) != 1:
+	if s.Faults().RejectLogin || !s.device.acceptsPassword(userName(login), password, s.options.PasswordWithKey) {
 		return errLogin
 	}
 	return nil
 }
 
 func (s *Server) checkKey(login string, key ssh.PublicKey) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	user := s.users[userName(login)]
-	if s.faults.RejectLogin || user == nil {
-		return errLogin
-	}
-	offered := string(key.Marshal())
-	if !slices.ContainsFunc(user.Keys, func(k ssh.PublicKey) bool { return string(k.Marshal()) == offered }) {
+	if s.Faults().RejectLogin || !s.device.acceptsKey(userName(login), string(key.Marshal())) {
 		return errLogin
 	}
 	return nil

@@ -20,7 +20,7 @@ type DeviceOptions struct {
 
 	Uptime time.Duration // when the device is made; default 26h3m4s
 
-	NoRoseStorage bool // the package is missing
+	NoRoseStorage bool // the package is missing, until it is uploaded and the device reboots
 	// NoRouterboard removes the /system/routerboard menu, as some reports have it of a CHR; others have the menu
 	// say "routerboard: no".
 	NoRouterboard bool
@@ -44,13 +44,15 @@ type DeviceOptions struct {
 // Device is a RouterOS device without its network: state and command table. It is safe for concurrent use.
 type Device struct {
 	options DeviceOptions // immutable
-	root    *menu         // immutable
 
-	mu       sync.Mutex // guards what follows; held while a command looks at the state, not while it waits
-	identity string
-	boot     time.Time
-	storage  storage
-	hooks    []func()
+	mu          sync.Mutex // guards what follows; held while a command looks at the state, not while it waits
+	root        *menu      // the command table; a package brings commands of its own
+	roseStorage bool
+	identity    string
+	boot        time.Time
+	storage     storage
+	accounts    accounts
+	hooks       []func()
 }
 
 // NewDevice returns a device that booted options.Uptime ago.
@@ -72,16 +74,31 @@ func NewDevice(options DeviceOptions) *Device {
 		options.Pools = []Pool{{Slot: "pool", Size: 8 << 40}}
 	}
 	d := &Device{options: options, identity: options.Identity, boot: time.Now().Add(-options.Uptime)}
+	d.roseStorage = !options.NoRoseStorage
 	d.storage = d.newStorage()
+	d.accounts = newAccounts()
 	d.root = d.commands()
 	return d
 }
 
-// Reboot makes the device a freshly booted one: its uptime starts again, its state is kept.
+// bootTime is how long a device has been up when its SSH service answers first. RouterOS fact: it takes seconds, so that
+// nobody ever sees an uptime of zero.
+const bootTime = 3 * time.Second
+
+// Reboot makes the device a freshly booted one: its uptime starts again, its state is kept, packages that were uploaded
+// are installed.
 func (d *Device) Reboot() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.boot = time.Now()
+	d.boot = time.Now().Add(-bootTime)
+	d.installPackages()
+}
+
+// table returns the command table as it is now.
+func (d *Device) table() *menu {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.root
 }
 
 // onReboot has f called for each reboot command. A device without anybody to call reboots by itself, at once.

@@ -16,7 +16,7 @@ var exportSettings = []string{"nvme-tcp-export", "nvme-tcp-server-port", "nvme-t
 // diskMenu is /disk.
 func (d *Device) diskMenu(m *menu) {
 	settings := slices.Clone(diskSettings)
-	if !d.options.NoRoseStorage {
+	if d.roseStorage {
 		settings = append(settings, exportSettings...)
 	}
 	l := listing{
@@ -30,10 +30,12 @@ func (d *Device) diskMenu(m *menu) {
 		layout: d.options.PrintDetail,
 	}
 	list(m, l)
-	m.verbs["add"] = &verb{run: d.addDisk, parameters: append([]string{"type", "file-path"}, settings...)}
-	m.verbs["set"] = &verb{run: d.setDisks, parameters: append([]string{"numbers"}, settings...), positional: []string{"numbers"}}
-	m.verbs["remove"] = &verb{run: d.removeDisks, parameters: []string{"numbers"}, positional: []string{"numbers"}}
-	m.verbs["monitor-traffic"] = &verb{run: d.monitorTraffic, parameters: []string{"numbers"}, positional: []string{"numbers"}, flags: []string{"once"}}
+	m.verbs["add"] = &verb{run: d.addDisk, policy: "write", parameters: append([]string{"type", "file-path"}, settings...)}
+	m.verbs["set"] = &verb{run: d.setDisks, policy: "write", parameters: append([]string{"numbers"}, settings...), positional: []string{"numbers"}}
+	m.verbs["remove"] = &verb{run: d.removeDisks, policy: "write", parameters: []string{"numbers"}, positional: []string{"numbers"}}
+	m.verbs["format"] = &verb{run: d.formatDisks, policy: "write", parameters: []string{"numbers", "file-system", "label"},
+		positional: []string{"numbers"}, flags: []string{"without-paging"}}
+	m.verbs["monitor-traffic"] = &verb{run: d.monitorTraffic, policy: "test", parameters: []string{"numbers"}, positional: []string{"numbers"}, flags: []string{"once"}}
 }
 
 // diskRows are the rows of /disk, with their properties in the order of a print.
@@ -56,8 +58,11 @@ func itemID(n int64) string { return "*" + strings.ToUpper(strconv.FormatInt(n, 
 
 func (d *Device) poolRow(k *disk) record {
 	r := record{{".id", k.idText()}, {"block-device", true}, {"mounted", k.mounted}, {"disabled", k.disabled},
-		{"type", word("hardware")}, {"slot", k.slot}, {"slot-default", k.slotDefault}, {"parent", ""}, {"fs", word("btrfs")},
+		{"type", word("hardware")}, {"slot", k.slot}, {"slot-default", k.slotDefault}, {"parent", ""}, {"fs", word(k.fs)},
 		{"model", "emulated"}, {"size", spaced(k.pool.Size)}}
+	if k.label != "" {
+		r = append(r, property{"fs-label", k.label})
+	}
 	if k.mounted {
 		free := d.storage.free(k)
 		used := int64(0)
@@ -105,7 +110,7 @@ func (d *Device) diskSize(k *disk) (int64, bool) {
 // appendShares adds what a disk is shared as. RouterOS fact: most of it exists with rose-storage alone, and properties
 // without a value are absent.
 func (d *Device) appendShares(r record, k *disk) record {
-	if !d.options.NoRoseStorage {
+	if d.roseStorage {
 		r = append(r, property{"nvme-tcp-export", k.export})
 		if k.export {
 			nqn := k.nqn

@@ -46,6 +46,9 @@ func (d *Device) apply(k *disk, parameters map[string]any, isNew bool) error {
 	if err := d.applySize(&next, size, isNew); err != nil {
 		return err
 	}
+	if k.pool != nil && next.slot != k.slot {
+		d.storage.move(k.slot, next.slot)
+	}
 	*k = next
 	return nil
 }

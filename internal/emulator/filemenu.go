@@ -3,7 +3,6 @@ package emulator
 import (
 	"crypto/sha256"
 	"encoding/base64"
-	"path"
 	"slices"
 	"time"
 )
@@ -11,10 +10,10 @@ import (
 // fileMenu is /file.
 func (d *Device) fileMenu(m *menu) {
 	list(m, listing{rows: d.fileRows, columns: []string{"name", "type", "size", "last-modified"}, layout: d.options.PrintDetail})
-	m.verbs["remove"] = &verb{run: d.removeFiles, parameters: []string{"numbers"}, positional: []string{"numbers"}}
+	m.verbs["remove"] = &verb{run: d.removeFiles, policy: "write", parameters: []string{"numbers"}, positional: []string{"numbers"}}
 }
 
-// fileRows are the files and directories that can be seen: those of mounted pools. RouterOS fact: names have no leading
+// fileRows are the files and directories that can be seen: those of the system and of mounted pools. RouterOS fact: names have no leading
 // slash.
 func (d *Device) fileRows() []record {
 	row := func(name, kind string, modified time.Time) record {
@@ -30,8 +29,8 @@ func (d *Device) fileRows() []record {
 		rows = append(rows, row(dir, "directory", d.boot))
 	}
 	for _, f := range d.storage.sortedFiles() {
-		if pool := d.storage.poolOf(f.name); pool != nil && pool.mounted {
-			r := row(f.name, path.Ext(f.name)+" file", f.modified)
+		if pool := d.storage.poolOf(f.name); pool == nil || pool.mounted {
+			r := row(f.name, fileKind(f.name), f.modified)
 			rows = append(rows, slices.Insert(r, 3, property{"size", fileSize(f.size)}))
 		}
 	}

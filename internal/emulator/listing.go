@@ -24,13 +24,15 @@ type rowFlag struct {
 // list gives a menu of many items its reading verbs: print, find and get.
 func list(m *menu, l listing) {
 	m.verbs["print"] = &verb{
+		policy:     "read",
 		flags:      []string{"as-value", "detail", "terse", "count-only", "without-paging"},
 		parameters: []string{"proplist"},
 		condition:  true,
 		run:        l.print,
 	}
-	m.verbs["find"] = &verb{condition: true, run: l.find}
+	m.verbs["find"] = &verb{condition: true, policy: "read", run: l.find}
 	m.verbs["get"] = &verb{
+		policy:     "read",
 		parameters: []string{"number", "value-name"},
 		positional: []string{"number", "value-name"},
 		run:        l.get,

@@ -17,6 +17,7 @@ type menu struct {
 // word.
 type verb struct {
 	run        func(*call) (any, error)
+	policy     string   // that the user needs
 	parameters []string // name=value
 	flags      []string // bare words
 	positional []string // the parameters that values without a name go to, in order

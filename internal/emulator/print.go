@@ -10,7 +10,8 @@ func single(m *menu, item func() record) {
 		return item()
 	}
 	m.verbs["print"] = &verb{
-		flags: []string{"as-value", "detail", "without-paging"},
+		policy: "read",
+		flags:  []string{"as-value", "detail", "without-paging"},
 		run: func(c *call) (any, error) {
 			r := snapshot(c)
 			if c.flags["as-value"] {
@@ -21,6 +22,7 @@ func single(m *menu, item func() record) {
 		},
 	}
 	m.verbs["get"] = &verb{
+		policy:     "read",
 		parameters: []string{"value-name"},
 		positional: []string{"value-name"},
 		run: func(c *call) (any, error) {

@@ -16,6 +16,10 @@ const (
 	notMounted       = scriptError("failure: file system is not mounted")     // unconfirmed
 	cannotShrink     = scriptError("failure: file size can not be reduced")   // unconfirmed
 	notAFileDisk     = scriptError("failure: not supported for this disk")    // unconfirmed
+	sameName         = scriptError("failure: already have such entry")
+	groupInUse       = scriptError("failure: group is in use") // unconfirmed
+	notPermitted     = scriptError("not enough permissions")
+	badKeyFile       = scriptError("unable to load key file (wrong format or bad passphrase)!")
 	stopUsingItFirst = scriptError("failure: could not unmount, stop using it first")
 )
 

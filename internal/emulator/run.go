@@ -34,7 +34,7 @@ func (r *runner) line(line string) error {
 	if err != nil {
 		return err
 	}
-	_, err = r.script(s, r.device.root)
+	_, err = r.script(s, r.device.table())
 	return err
 }
 
@@ -59,12 +59,15 @@ func (r *runner) command(c *command, m *menu) (any, *menu, error) {
 		value, err := r.global(c, w, m)
 		return value, m, err
 	}
-	at, v, used, err := m.resolve(r.device.root, c.args)
+	at, v, used, err := m.resolve(r.device.table(), c.args)
 	if err != nil {
 		return nil, m, err
 	}
 	if v == nil {
 		return nil, at, nil
+	}
+	if !r.device.permits(r.user, v.policy) {
+		return nil, m, notPermitted
 	}
 	call, err := v.bind(r, at, c.args[used:], c.where)
 	if err != nil {

@@ -22,7 +22,7 @@ type Options struct {
 	HostKeyType string
 	HostKeys    []ssh.Signer
 
-	// Users may log in. Default: admin with a blank password, as on a fresh device.
+	// Users take the place of those of the device. A fresh one has admin, with a blank password.
 	Users []User
 	// PasswordWithKey accepts passwords from users who have a key too. RouterOS fact: by default
 	// (password-authentication=yes-if-no-key) a user with a key cannot log in with a password.
@@ -70,7 +70,6 @@ type Server struct {
 	faults    Faults
 	changed   chan struct{} // closed, and replaced, at every change of faults
 	hostKeys  []ssh.Signer
-	users     map[string]*User
 	links     map[*link]struct{}
 	listeners map[*listener]struct{}
 	guard     guard
@@ -90,9 +89,6 @@ func NewServer(options Options) (*Server, error) {
 	setDefault(&options.RebootDelay, time.Second)
 	setDefault(&options.Address, "192.168.88.1:22")
 	setDefault(&options.Source, "192.168.88.2:50000")
-	if options.Users == nil {
-		options.Users = []User{{Name: "admin"}}
-	}
 	if len(options.HostKeys) == 0 {
 		key, err := defaultHostKey(options.HostKeyType)
 		if err != nil {
@@ -105,14 +101,13 @@ func NewServer(options Options) (*Server, error) {
 		device:    options.Device,
 		changed:   make(chan struct{}),
 		hostKeys:  options.HostKeys,
-		users:     make(map[string]*User),
 		links:     make(map[*link]struct{}),
 		listeners: make(map[*listener]struct{}),
 		guard:     newGuard(options.BruteForce),
 	}
 	s.ctx, s.cancel = context.WithCancel(context.Background()) // the server is its own root: Close ends it
-	for _, u := range options.Users {
-		s.users[u.Name] = &u
+	if options.Users != nil {
+		s.device.setUsers(options.Users)
 	}
 	s.device.onReboot(s.rebootSoon)
 	return s, nil

@@ -91,14 +91,24 @@ func (c *sessions) serveRequests(channel ssh.Channel, requests <-chan *ssh.Reque
 	started := false
 	for r := range requests {
 		var exec struct{ Command string }
+		var subsystem struct{ Name string }
 		switch {
 		case r.Type == "exec" && !started && ssh.Unmarshal(r.Payload, &exec) == nil:
 			started = true
 			reply(r, true)
 			running.Go(func() { c.exec(ctx, channel, exec.Command, release) })
+		case r.Type == "subsystem" && !started && ssh.Unmarshal(r.Payload, &subsystem) == nil && subsystem.Name == "sftp" &&
+			c.server.device.permits(c.user, "ftp"):
+			started = true
+			reply(r, true)
+			running.Go(func() {
+				defer channel.Close()
+				defer release()
+				c.server.device.serveFiles(channel)
+			})
 		case r.Type == "pty-req":
 			reply(r, true)
-		default: // subsystems, shells, environment
+		default: // other subsystems, shells, environment
 			reply(r, false)
 		}
 	}

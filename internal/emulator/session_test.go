@@ -99,8 +99,8 @@ func TestOtherChannelsAndSubsystemsAreRefused(t *testing.T) {
 			h.Fatal(err)
 		}
 		defer session.Close()
-		if err := session.RequestSubsystem("sftp"); err == nil {
-			h.Error("sftp was accepted")
+		if err := session.RequestSubsystem("netconf"); err == nil {
+			h.Error("netconf was accepted")
 		}
 		if err := session.Shell(); err == nil {
 			h.Error("a shell was accepted")

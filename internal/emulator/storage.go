@@ -13,6 +13,7 @@ type Pool struct {
 	Slot string // also its mount point
 	Size int64  // bytes
 	Used int64  // bytes that are taken by something else than the files the device knows of
+	Raw  bool   // it has no file system yet
 }
 
 // storage is what /disk and /file show. It is guarded by the device's lock.
@@ -32,6 +33,8 @@ type disk struct {
 
 	pool    *Pool // nil: a file disk
 	mounted bool
+	fs      string // "-": none
+	label   string
 
 	filePath string // without leading slash, as /file names it
 	offset   int64
@@ -47,12 +50,17 @@ type file struct {
 	name     string // without leading slash
 	size     int64
 	modified time.Time
+	content  []byte // of an uploaded file; nil: nobody asks
 }
 
 func (d *Device) newStorage() storage {
 	s := storage{files: map[string]*file{}}
 	for _, p := range d.options.Pools {
-		s.add(&disk{slot: p.Slot, slotDefault: p.Slot, pool: &p, mounted: true, mountFS: true, port: defaultPort})
+		fs := "btrfs"
+		if p.Raw {
+			fs = "-"
+		}
+		s.add(&disk{slot: p.Slot, slotDefault: p.Slot, pool: &p, fs: fs, mounted: !p.Raw, mountFS: true, port: defaultPort})
 	}
 	return s
 }

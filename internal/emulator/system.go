@@ -6,7 +6,7 @@ import "time"
 func (d *Device) commands() *menu {
 	root := newMenu("")
 	single(root.at("system/identity"), d.identityRecord)
-	root.at("system/identity").verbs["set"] = &verb{run: d.setIdentity, parameters: []string{"name"}}
+	root.at("system/identity").verbs["set"] = &verb{run: d.setIdentity, policy: "write", parameters: []string{"name"}}
 	single(root.at("system/resource"), d.resourceRecord)
 	single(root.at("system/license"), d.licenseRecord)
 	if !d.options.NoRouterboard {
@@ -18,7 +18,8 @@ func (d *Device) commands() *menu {
 	})
 	d.diskMenu(root.at("disk"))
 	d.fileMenu(root.at("file"))
-	root.at("system").verbs["reboot"] = &verb{run: d.reboot}
+	d.userMenu(root.at("user"))
+	root.at("system").verbs["reboot"] = &verb{run: d.reboot, policy: "reboot"}
 	return root
 }
 
@@ -101,16 +102,6 @@ func (d *Device) routerboardRecord() record {
 		{"current-firmware", d.options.Version},
 		{"upgrade-firmware", d.options.Version},
 	}
-}
-
-func (d *Device) packages() []record {
-	size := byteCount(13 << 20)
-	rows := []record{{{".id", "*1"}, {"name", "routeros"}, {"version", d.options.Version}, {"build-time", buildTime}, {"size", size}}}
-	if !d.options.NoRoseStorage {
-		size := byteCount(3<<20 + 100<<10)
-		rows = append(rows, record{{".id", "*2"}, {"name", "rose-storage"}, {"version", d.options.Version}, {"build-time", buildTime}, {"size", size}})
-	}
-	return rows
 }
 
 // reboot. Without a terminal nobody can answer the question that the console would ask, so it is not asked.

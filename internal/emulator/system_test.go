@@ -92,7 +92,7 @@ func TestPackages(t *testing.T) {
 func TestDeviceWithoutAServerRebootsAtOnce(t *testing.T) {
 	rds(t, DeviceOptions{}, func(t *testing.T, run func(string) string) {
 		wantAll(t, run, []exchange{
-			{`:execute {/system reboot}; :put [/system resource get uptime]`, "00:00:00\n"},
+			{`:execute {/system reboot}; :put [/system resource get uptime]`, "00:00:03\n"},
 			{`/system reboot`, "system will reboot shortly\n"},
 		})
 	})
