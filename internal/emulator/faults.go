@@ -23,6 +23,8 @@ type Faults struct {
 
 	// HangOpens: session opens are not answered while it is on; they are when it goes off.
 	HangOpens bool
+	// LoseOpens: session opens made meanwhile are never answered, while those made before and after are.
+	LoseOpens bool
 	// RefuseOpens: session opens are answered with "resource shortage".
 	RefuseOpens bool
 
@@ -66,6 +68,7 @@ func (s *Server) SetHoldKeyExchange(on bool) {
 func (s *Server) SetRejectLogin(on bool) { s.changeFaults(func(f *Faults) { f.RejectLogin = on }) }
 func (s *Server) SetHoldLogin(on bool)   { s.changeFaults(func(f *Faults) { f.HoldLogin = on }) }
 func (s *Server) SetHangOpens(on bool)   { s.changeFaults(func(f *Faults) { f.HangOpens = on }) }
+func (s *Server) SetLoseOpens(on bool)   { s.changeFaults(func(f *Faults) { f.LoseOpens = on }) }
 func (s *Server) SetRefuseOpens(on bool) { s.changeFaults(func(f *Faults) { f.RefuseOpens = on }) }
 func (s *Server) SetHoldExec(on bool)    { s.changeFaults(func(f *Faults) { f.HoldExec = on }) }
 func (s *Server) SetBlackHole(on bool)   { s.changeFaults(func(f *Faults) { f.BlackHole = on }) }
@@ -97,6 +100,10 @@ func (s *Server) ResetAll() { s.eachLink((*link).reset) }
 // DisconnectAll ends every live connection with an SSH disconnect message and a FIN. One on which the message cannot
 // be made (see [wiretap]) gets the FIN alone.
 func (s *Server) DisconnectAll() { s.eachLink((*link).disconnect) }
+
+// BreakProtocolAll sends n packets that no SSH client expects on every live connection, and leaves each open in silence.
+// One on which the packets cannot be made gets a FIN.
+func (s *Server) BreakProtocolAll(n int) { s.eachLink(func(l *link) { l.breakProtocol(n) }) }
 
 func (s *Server) eachLink(f func(*link)) {
 	s.mu.Lock()

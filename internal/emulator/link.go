@@ -28,11 +28,11 @@ type link struct {
 	conn atomic.Pointer[ssh.Conn] // what is spoken over the link, once logged in
 
 	mu        sync.Mutex
-	closing   bool   // the device has ended it
-	dead      bool   // silent for ever
-	forgotten bool   // as dead: the device lost power, it knows nothing of this link
-	farewell  func() // sends an SSH disconnect message; nil before login
-	back      bool   // the device that forgot the link is up again: it answers with a reset
+	closing   bool                                // the device has ended it
+	dead      bool                                // silent for ever
+	forgotten bool                                // as dead: the device lost power, it knows nothing of this link
+	farewell  func(packets [][]byte, hangUp bool) // sends the last SSH packets; nil before login
+	back      bool                                // the device that forgot the link is up again: it answers with a reset
 }
 
 func newLink(wire net.Conn, onLeave func()) *link {
@@ -158,21 +158,6 @@ func (l *link) tune(f Faults) {
 
 // drop is Close without a result.
 func (l *link) drop() { l.Close() }
-
-// loggedIn gives the link what disconnect needs.
-func (l *link) loggedIn(farewell func()) { l.setState(func() { l.farewell = farewell }) }
-
-// disconnect ends the link with an SSH disconnect message where that can be made, and a FIN.
-func (l *link) disconnect() {
-	l.mu.Lock()
-	farewell := l.farewell
-	l.mu.Unlock()
-	if farewell == nil {
-		l.drop()
-		return
-	}
-	farewell()
-}
 
 // kill makes the link silent for ever; forget does so until the device is back up and hears from the far end.
 func (l *link) kill()   { l.setState(func() { l.dead = true }) }

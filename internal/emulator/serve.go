@@ -23,7 +23,7 @@ func (s *Server) serve(l *link) {
 	if err != nil {
 		return
 	}
-	l.loggedIn(func() { tap.disconnect(conn.Conn, disconnectByApplication, "") })
+	l.loggedIn(func(packets [][]byte, hangUp bool) { tap.finish(conn.Conn, packets, hangUp) })
 	l.conn.Store(&conn.Conn)
 	s.tasks.Go(func() {
 		for r := range requests {
@@ -37,9 +37,6 @@ func (s *Server) serve(l *link) {
 		s.tasks.Go(func() { sessions.serve(channel) })
 	}
 }
-
-// disconnectByApplication is the reason code of a device that ends a session on purpose.
-const disconnectByApplication = 11
 
 // full reports whether the service has as many connections as it takes, this one not counted.
 func (s *Server) full() bool {

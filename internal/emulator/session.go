@@ -30,6 +30,10 @@ func (c *sessions) serve(offer ssh.NewChannel) {
 	if !s.waitWhile(c.gone, func(f Faults) bool { return f.HangOpens }) {
 		return
 	}
+	if s.Faults().LoseOpens {
+		<-c.gone
+		return
+	}
 	if s.Faults().RefuseOpens || !c.acquire() {
 		offer.Reject(ssh.ResourceShortage, "open failed")
 		return

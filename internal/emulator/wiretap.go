@@ -14,10 +14,10 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// wiretap lets the emulator say the one thing that x/crypto/ssh offers a server no way to say after login:
-// SSH_MSG_DISCONNECT. It sits between the SSH server and the link, supplies the server's randomness and reads the
-// unencrypted part of the key exchange, so it can derive the key of the server's direction as any party to the exchange
-// can, and append a packet of its own.
+// wiretap lets the emulator say what x/crypto/ssh offers a server no way to say after login: SSH_MSG_DISCONNECT, and
+// packets that break the protocol. It sits between the SSH server and the link, supplies the server's randomness and
+// reads the unencrypted part of the key exchange, so it can derive the key of the server's direction as any party to the
+// exchange can, and append packets of its own.
 //
 // That works with curve25519 and AES-GCM, which x/crypto's client prefers among what the emulator offers, until the
 // first rekey.
@@ -30,7 +30,9 @@ type wiretap struct {
 	private   []byte // the server's ephemeral key
 	exchanges int    // key exchanges begun
 	clientKey []byte
-	ending    []byte // the packet that ends the stream, kept until the server's own packet is complete
+	last      [][]byte // the packets that end the stream, kept until the server's own packet is complete
+	hangUp    bool     // close the link after them
+	ended     bool     // they were sent: the server's counter of packets is wrong now, and it says no more
 }
 
 const (
@@ -78,36 +80,41 @@ func (t *wiretap) Read(p []byte) (int, error) {
 func (t *wiretap) Write(p []byte) (int, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if t.ended {
+		return len(p), nil
+	}
 	n, err := t.link.Write(p)
 	t.sent.scan(p)
 	t.endAtBoundaryLocked()
 	return n, err
 }
 
-// disconnect sends the message and closes the link.
-func (t *wiretap) disconnect(conn ssh.Conn, reason uint32, text string) error {
+// finish sends the packets as the last ones of the stream and closes the link, or leaves it open in silence. Where the
+// packets cannot be made the link is closed.
+func (t *wiretap) finish(conn ssh.Conn, packets [][]byte, hangUp bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	seal, err := t.sealerLocked(conn)
 	if err != nil {
 		t.link.Close()
-		return err
+		return
 	}
-	t.ending = ssh.Marshal(struct {
-		Reason   uint32 `sshtype:"1"`
-		Message  string
-		Language string
-	}{reason, text, ""})
-	t.sent.seal = seal
+	t.last, t.hangUp, t.sent.seal = packets, hangUp, seal
 	t.endAtBoundaryLocked()
-	return nil
 }
 
 func (t *wiretap) endAtBoundaryLocked() {
-	if t.ending != nil && t.sent.atBoundary() {
-		t.link.Write(t.sent.seal(t.ending, t.sent.encryptedPackets))
+	if t.last == nil || !t.sent.atBoundary() {
+		return
+	}
+	var sealed []byte
+	for i, packet := range t.last {
+		sealed = append(sealed, t.sent.seal(packet, t.sent.encryptedPackets+uint64(i))...)
+	}
+	t.link.Write(sealed)
+	t.last, t.ended = nil, true
+	if t.hangUp {
 		t.link.Close()
-		t.ending = nil
 	}
 }
 
@@ -116,12 +123,12 @@ func (t *wiretap) endAtBoundaryLocked() {
 func (t *wiretap) sealerLocked(conn ssh.Conn) (func([]byte, uint64) []byte, error) {
 	negotiated, ok := conn.(ssh.AlgorithmsConnMetadata)
 	if !ok || t.exchanges != 1 {
-		return nil, errors.New("emulator: no keys for a disconnect message")
+		return nil, errors.New("emulator: no keys for a packet")
 	}
 	algorithms := negotiated.Algorithms()
 	keySize := map[string]int{ssh.CipherAES128GCM: 16, ssh.CipherAES256GCM: 32}[algorithms.Write.Cipher]
 	if keySize == 0 || algorithms.KeyExchange != ssh.KeyExchangeCurve25519 {
-		return nil, errors.New("emulator: no disconnect message with " + algorithms.Write.Cipher)
+		return nil, errors.New("emulator: no packet with " + algorithms.Write.Cipher)
 	}
 	private, err := ecdh.X25519().NewPrivateKey(t.private)
 	if err != nil {
