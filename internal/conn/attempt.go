@@ -142,12 +142,11 @@ func (mon *monitor) onAttemptFailed(ctx context.Context, failure *Error) {
 // planRetry sets the timer of the next attempt and returns the wait; without a
 // monitor nothing is planned.
 func (mon *monitor) planRetry(ctx context.Context, slow bool) time.Duration {
-	wait := max(minBackoff, mon.schedule.next(slow))
 	if !mon.started {
 		mon.setState(ctx, StateIdle)
 		return 0
 	}
-	mon.plan(ctx, wait)
+	mon.plan(ctx, max(minBackoff, mon.schedule.next(slow)))
 	return mon.backoff
 }
 

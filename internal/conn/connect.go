@@ -81,15 +81,25 @@ func (c *SSHClient) establish(ctx context.Context) (*link, *Error) {
 	w := newWire(raw)
 	l, failure := stage(ctx, c, StageHandshake, func(ctx context.Context) (*link, *Error) { return c.handshake(ctx, w, login) })
 	if failure != nil {
+		c.passOver(failure)
 		return nil, failure
 	}
 	l.report.PeerAddress = raw.RemoteAddr().String()
 	l.report.HostKeyCheck = login.check()
 	if _, failure = stage(ctx, c, StageVerify, func(ctx context.Context) (any, *Error) { return nil, c.verify(ctx, l) }); failure != nil {
 		l.end(ReasonUnusable, failure)
+		c.passOver(failure)
 		return nil, failure
 	}
 	return l, nil
+}
+
+// passOver has the next attempt begin with the address after the one that
+// answered and turned out not to be of use.
+func (c *SSHClient) passOver(failure *Error) {
+	if failure.Kind != KindCanceled {
+		c.nextAddr++
+	}
 }
 
 // stage runs one stage and tells the observer.
@@ -164,8 +174,8 @@ func (c *SSHClient) handshake(ctx context.Context, w *wire, login login) (*link,
 	select {
 	case r := <-done:
 		if r.err != nil {
-			w.Close()
-			return nil, handshakeError(r, w.transportFailed())
+			w.end(ReasonOther, r.err)
+			return nil, handshakeError(r, login.hostKeys != nil, w.transportFailed())
 		}
 		return newLink(context.WithoutCancel(ctx), w, r, c), nil
 	case <-ctx.Done():
@@ -196,18 +206,19 @@ func (c *SSHClient) sshConfig(login login, r *handshakeResult) *ssh.ClientConfig
 }
 
 // handshakeError finds the kind of a failed handshake. A refused login has no
-// type in x/crypto/ssh: it is what is left when the host key was accepted and
-// the transport held.
-func handshakeError(r handshakeResult, transportFailed bool) *Error {
+// type in x/crypto/ssh: it is what is left when the host key was accepted, the
+// transport held and the device gave no other reason.
+func handshakeError(r handshakeResult, pinned, transportFailed bool) *Error {
 	kind := KindHandshake
 	var mismatch *ssh.AlgorithmNegotiationError
+	code, disconnected := disconnectCode(r.err)
 	switch {
 	case r.refused != nil:
 		return attemptError(StageHandshake, KindHostKey, r.refused)
-	case errors.As(r.err, &mismatch) && mismatch.What == "host key":
+	case pinned && errors.As(r.err, &mismatch) && mismatch.What == "host key":
 		// Only the types of the pinned keys are offered: it has none of them.
 		kind = KindHostKey
-	case transportFailed:
+	case transportFailed, disconnected && code != disconnectProtocolError && code != disconnectNoMoreAuthMethods:
 		kind = KindClosed
 	case r.verified:
 		kind = KindAuth

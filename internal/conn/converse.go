@@ -112,8 +112,11 @@ func (op *operation) judgeStatus(status int) *Error {
 		case <-op.link.done:
 			return op.link.lost(Unknown)
 		case <-grace.C:
-			return nil
 		}
+		if op.link.wire.isOver() {
+			return op.link.lost(Unknown)
+		}
+		return nil
 	}
 	failure := execError(KindRejected, Refused, nil)
 	failure.Status = status

@@ -49,7 +49,7 @@ func (c *SSHClient) dial(ctx context.Context, addrs []netip.Addr) (net.Conn, *Er
 		target := net.JoinHostPort(addr.Unmap().String(), strconv.Itoa(c.cfg.Port))
 		raw, err := c.dialOne(ctx, target, len(addrs)-i)
 		if err == nil {
-			c.nextAddr = 0
+			c.nextAddr += i
 			return raw, nil
 		}
 		kind = err.Kind

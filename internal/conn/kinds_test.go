@@ -56,6 +56,16 @@ func TestFailureHasTheKindOfItsCause(t *testing.T) {
 	}
 }
 
+// Without a pinned key there is none that the device could lack.
+func TestDeviceWithoutACommonHostKeyTypeIsNoImpostorWhenNoneIsPinned(t *testing.T) {
+	mismatch := &ssh.AlgorithmNegotiationError{What: "host key"}
+	for pinned, want := range map[bool]Kind{true: KindHostKey, false: KindHandshake} {
+		if failure := handshakeError(handshakeResult{err: mismatch}, pinned, false); failure.Kind != want {
+			t.Errorf("pinned %v: %v, want %s", pinned, failure, want)
+		}
+	}
+}
+
 func TestEveryKindOfAFailedAttemptHasItsWords(t *testing.T) {
 	types := map[string]Kind{}
 	for _, k := range AttemptKinds() {

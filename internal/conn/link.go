@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"reflect"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -21,9 +20,15 @@ const openTimeout = 5 * time.Second
 // bytes flow, before the connection counts as unusable.
 const maxHungOpens = 3
 
+// protocolGrace is how long x/crypto/ssh may take to tell how the protocol
+// ended, once it reads no more. It is less than closeGrace, in which a command
+// without an exit status waits for that news.
+const protocolGrace = closeGrace / 2
+
 var (
 	errHungSessions = errors.New("the device leaves sessions unanswered")
 	errSilence      = errors.New("no byte from the device within the deadline of a probe")
+	errProtocol     = errors.New("the device broke the SSH protocol")
 )
 
 // link is one SSH connection, from the end of its handshake to its end. It
@@ -42,9 +47,8 @@ type link struct {
 
 	// slots holds a token for each session in use, abandoned ones included.
 	slots     chan struct{}
-	opening   atomic.Int32 // opens that wait for their answer
 	hungOpens atomic.Int32 // opens past their deadline in a row, while bytes flow
-	abandoned atomic.Int32 // sessions and opens left behind that did not end since
+	abandoned atomic.Int32 // sessions in slots left behind that did not end since
 }
 
 // newLink starts the goroutines that serve the connection; they end with it.
@@ -60,7 +64,12 @@ func newLink(ctx context.Context, w *wire, r handshakeResult, c *SSHClient) *lin
 	// x/crypto/ssh reports the first write that fails to nobody: a channel open
 	// that is this write, made after all channels were dropped, would wait for
 	// ever. So the first one is ours.
-	w.whenEnded(func() { _, _, _ = l.ssh.SendRequest("end", false, nil) })
+	w.whenEnded(func() {
+		_, _, _ = l.ssh.SendRequest("end", false, nil)
+		// Where the device broke the protocol and more than 16 packets were read
+		// ahead, Wait never returns, and two goroutines of x/crypto/ssh stay.
+		time.AfterFunc(protocolGrace, func() { l.end(ReasonOther, errProtocol) })
+	})
 	go ssh.DiscardRequests(r.requests)
 	go func() {
 		for ch := range r.channels {
@@ -76,10 +85,9 @@ func newLink(ctx context.Context, w *wire, r handshakeResult, c *SSHClient) *lin
 }
 
 // protocolReason classifies the end of the SSH protocol when the transport
-// itself has not failed. The disconnect message (RFC 4253, 11.1) has an
-// unexported type.
+// itself has not failed.
 func protocolReason(err error) Reason {
-	if err != nil && strings.HasSuffix(reflect.TypeOf(err).String(), "ssh.disconnectMsg") {
+	if _, ok := disconnectCode(err); ok {
 		return ReasonDisconnect
 	}
 	return ReasonOther

@@ -204,6 +204,8 @@ func (mon *monitor) onRequest(ctx context.Context, waiter chan error) {
 	}
 	if mon.s.State == StateConnected {
 		mon.disconnect(ctx, ReasonRequested, nil)
+	}
+	if mon.s.State != StateWaiting {
 		mon.schedule.next(false) // the attempt takes its place in the schedule
 	}
 	mon.plan(ctx, 0)

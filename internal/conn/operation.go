@@ -33,8 +33,7 @@ type operation struct {
 	command string
 	start   time.Time
 	phase   atomic.Int32
-	opening atomic.Bool // it counts in link.opening
-	counted bool        // as abandoned; the supervisor's
+	counted bool // as abandoned; the supervisor's
 
 	opened   atomic.Bool   // the open was answered
 	finished chan struct{} // closed by the worker at its end
@@ -63,21 +62,12 @@ func (op *operation) run(ctx context.Context) (string, *Error) {
 // launch starts the worker; free is called when the session has really ended.
 func (op *operation) launch(free func()) {
 	op.start = time.Now()
-	op.opening.Store(true)
-	op.link.opening.Add(1)
 	op.link.watch.begin(op.start)
 	go func() {
 		op.work()
 		free()
 		close(op.finished)
 	}()
-}
-
-// openEnded notes that the open was answered, or is not waited for any more.
-func (op *operation) openEnded() {
-	if op.opening.CompareAndSwap(true, false) {
-		op.link.opening.Add(-1)
-	}
 }
 
 // supervise returns when the operation ended, its deadline passed, the
@@ -137,7 +127,6 @@ func (op *operation) drop() Outcome {
 }
 
 func (op *operation) openTimedOut(ctx context.Context) *Error {
-	op.openEnded()
 	outcome := op.leaveBehind(ctx)
 	op.link.judgeOpen(op.start)
 	return execError(KindTimeout, outcome, errOpenDeadline)
@@ -150,10 +139,14 @@ func (op *operation) commandTimedOut(ctx context.Context) *Error {
 }
 
 // leaveBehind abandons the operation on the connection, and takes it off the
-// books again when the device ends it after all.
+// books again when the device ends it after all. A probe is not on the books:
+// it holds no slot that a command could want.
 func (op *operation) leaveBehind(ctx context.Context) Outcome {
 	op.link.watch.end()
 	op.count(ctx)
+	if op.purpose == PurposeProbe {
+		return op.drop()
+	}
 	op.link.abandoned.Add(1)
 	go func() {
 		select {
@@ -187,7 +180,6 @@ func (op *operation) count(ctx context.Context) {
 func (op *operation) work() {
 	ch, requests, err := op.link.ssh.OpenChannel("session", nil)
 	op.opened.Store(true)
-	op.openEnded()
 	var refused *ssh.OpenChannelError
 	switch {
 	case errors.As(err, &refused):

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"rds-csi/internal/emulator"
 )
 
 // Promise 4: the old connection is closed before the next dial; one dial at a
@@ -102,6 +104,44 @@ func TestEveryAddressGetsItsTurnHoweverManyThereAre(t *testing.T) {
 		w.m.StartMonitor(w.t.Context())
 		w.wantBack(5 * time.Minute)
 	})
+}
+
+// An address that answers with a handshake that fails, because something else
+// has taken it, must not keep the client from those behind it.
+func TestAddressOfAnotherHostIsPassedOver(t *testing.T) {
+	addrs := []netip.Addr{netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("192.168.88.1")}
+	tests := []struct {
+		name  string
+		fault func(*emulator.Server)
+	}{
+		{"another host key", func(*emulator.Server) {}},
+		{"no banner", func(s *emulator.Server) { s.SetHoldBanner(true) }},
+		{"closed at once", func(s *emulator.Server) { s.SetAcceptThenClose(true) }},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			inBubble(t, func(s *settings) {
+				s.client.Host = "rds.example"
+				s.client.LookupIP = func(context.Context, string) ([]netip.Addr, error) { return addrs, nil }
+			}, func(w *world) {
+				stranger := must(emulator.NewServer(emulator.Options{HostKeyType: "ed25519"}))
+				defer stranger.Close()
+				tt.fault(stranger)
+				w.client.cfg.Dial = func(ctx context.Context, network, target string) (net.Conn, error) {
+					if target == "192.168.88.1:22" {
+						return w.rds.Dial(ctx, network, target)
+					}
+					return stranger.Dial(ctx, network, target)
+				}
+				w.m.StartMonitor(w.t.Context())
+				w.wantBack(time.Minute)
+				w.pass(time.Minute)
+				w.rds.DropAll()
+				w.pass(0)
+				w.wantConnected(true) // the address that was of use comes first now
+			})
+		})
+	}
 }
 
 func TestNameWithoutAddressIsAFailureOfItsOwn(t *testing.T) {

@@ -79,6 +79,23 @@ func TestReconnectWorksBeforeStartMonitor(t *testing.T) {
 	})
 }
 
+// The first attempt of the schedule is at once. One that Reconnect began was
+// the first.
+func TestAttemptOfReconnectTakesItsPlaceInTheSchedule(t *testing.T) {
+	inBubble(t, nil, func(w *world) {
+		w.rds.SetRefuse(true)
+		if err := w.m.Reconnect(w.t.Context()); KindOf(err) != KindRefused {
+			w.t.Fatalf("Reconnect: %v, want refused", err)
+		}
+		w.m.StartMonitor(w.t.Context())
+		w.pass(8 * time.Second)
+		want := []time.Duration{0, time.Second, 3 * time.Second, 7 * time.Second}
+		if got := w.dials(); !slices.Equal(got, want) {
+			w.t.Errorf("dials at %v, want %v", got, want)
+		}
+	})
+}
+
 func TestConcurrentReconnectsShareOneAttempt(t *testing.T) {
 	inBubble(t, nil, func(w *world) {
 		w.connect()

@@ -212,3 +212,40 @@ func TestLateAnswerOfAnOpenTakesItOffTheBooks(t *testing.T) {
 		}
 	})
 }
+
+// A device that leaves the session of a probe unanswered has no less room for
+// commands.
+func TestHungProbeCostsNoSession(t *testing.T) {
+	inBubble(t, nil, func(w *world) {
+		w.connect()
+		w.rds.SetLoseOpens(true)
+		w.pass(quietIdle)
+		w.rds.SetLoseOpens(false)
+		stop := w.rds.Chatter(time.Second)
+		defer stop()
+		w.pass(time.Hour)
+		if n := w.seen.count("disconnected"); n != 0 {
+			w.t.Errorf("%d losses, want none", n)
+		}
+	})
+}
+
+// An open that the device leaves unanswered asks nothing of it any more: the
+// silence after it must be probed, before it counts as a loss.
+func TestHungOpenIsNoProbe(t *testing.T) {
+	inBubble(t, func(s *settings) { s.client.SessionLimit = 4 }, func(w *world) {
+		w.connect()
+		w.rds.SetLoseOpens(true)
+		result := make(chan error, 1)
+		go func() { _, err := w.exec(":put ok"); result <- err }()
+		w.pass(time.Second)
+		w.rds.SetLoseOpens(false)
+		w.pass(time.Hour)
+		if err := <-result; KindOf(err) != KindTimeout {
+			w.t.Errorf("Exec: %v, want a timeout", err)
+		}
+		if n := w.seen.count("disconnected"); n != 0 {
+			w.t.Errorf("%d losses of a device that answers", n)
+		}
+	})
+}

@@ -128,12 +128,9 @@ func (w *watchdog) end() {
 }
 
 // probe opens a session and closes it, beside the session limit: a busy
-// connection must be probed too. An open that is unanswered already asks the
-// same question.
+// connection must be probed too. An open that is unanswered already does not
+// ask the same question: the device may leave that one alone for ever.
 func (l *link) probe(ctx context.Context) {
-	if l.opening.Load() > 0 {
-		return
-	}
 	op := newOperation(l, PurposeProbe, "")
 	info := Command{Purpose: PurposeProbe, Generation: l.report.Generation}
 	ctx = l.observer.CommandStarted(ctx, info)

@@ -42,8 +42,16 @@ func (w *wire) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// whenEnded has f run once, before the reader learns that the connection has
-// ended; at once, if it has.
+// Close is x/crypto/ssh's, which uses it when the device broke the protocol:
+// whatever still arrives is not read any more.
+func (w *wire) Close() error {
+	err := w.Conn.Close()
+	w.runOnEnd()
+	return err
+}
+
+// whenEnded has f run once, before the user of the wire learns that the
+// connection has ended; at once, if it has.
 func (w *wire) whenEnded(f func()) {
 	w.mu.Lock()
 	w.onEnd = f
@@ -54,7 +62,7 @@ func (w *wire) whenEnded(f func()) {
 	}
 }
 
-// onEndTimeout bounds how long the reader waits for the function of whenEnded.
+// onEndTimeout bounds how long the user waits for the function of whenEnded.
 const onEndTimeout = 50 * time.Millisecond
 
 func (w *wire) runOnEnd() {
@@ -82,10 +90,7 @@ func (w *wire) runOnEnd() {
 // call comes first. Nothing is written once the connection has ended in either
 // direction.
 func (w *wire) Write(p []byte) (int, error) {
-	w.mu.Lock()
-	ended := w.reason != "" || w.over
-	w.mu.Unlock()
-	if ended {
+	if w.isOver() {
 		return 0, net.ErrClosed
 	}
 	n, err := w.Conn.Write(p)
@@ -120,6 +125,13 @@ func (w *wire) ending() (Reason, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.reason, w.err
+}
+
+// isOver reports whether nothing can be read any more.
+func (w *wire) isOver() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.over || w.reason != ""
 }
 
 // transportFailed reports whether the peer or the network ended the connection.
