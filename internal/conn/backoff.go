@@ -46,6 +46,12 @@ func (s *schedule) next(slow bool) time.Duration {
 	return jitter(wait, s.exp.MaxInterval, s.factor, rand.Float64())
 }
 
+// above spreads a wait that must not be shorter, by the jitter's factor of the
+// longest one, so that a limit that many share does not undo their jitter.
+func (s *schedule) above(least time.Duration) time.Duration {
+	return least + time.Duration(s.factor*rand.Float64()*float64(s.exp.MaxInterval))
+}
+
 // reset makes the next attempt the first again.
 func (s *schedule) reset() {
 	s.exp.Reset()

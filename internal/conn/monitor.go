@@ -182,7 +182,9 @@ func (mon *monitor) proceed(ctx context.Context) {
 // allows.
 func (mon *monitor) plan(ctx context.Context, wait time.Duration) {
 	if mon.reporter != nil {
-		wait = max(wait, mon.reporter.DialWait())
+		if least := mon.reporter.DialWait(); least > wait {
+			wait = mon.schedule.above(least)
+		}
 	}
 	mon.backoff = wait
 	if wait == 0 {
