@@ -31,9 +31,16 @@ promcheck:
 fmt:
 	gofmt -w cmd internal e2e
 
-# Each benchmark compares within its own run.
+# docs/performance.md, from one run of everything. Each benchmark compares within
+# its own run; nothing else should run beside it.
+bench: SHELL = bash
 bench:
-	$(GO) test -run '^$$' -bench . -benchtime 3s ./internal/conn ./internal/otelx ./e2e
+	@set -eo pipefail; results=$$(mktemp); trap 'rm -f "$$results"' EXIT; \
+	$(GO) test -run '^$$' -bench . -benchtime 3s ./internal/conn ./internal/otelx ./internal/driver | tee "$$results"; \
+	$(GO) test -run Herd -v ./internal/conn | tee -a "$$results"; \
+	$(GO) test -run '^$$' -bench . ./e2e | tee -a "$$results"; \
+	$(GO) run -C tools ./performance < "$$results" > "$$results.md"; \
+	mv "$$results.md" docs/performance.md
 
 # FUZZTIME for each target.
 FUZZTIME ?= 30s

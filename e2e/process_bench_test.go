@@ -41,6 +41,42 @@ func BenchmarkStartup(b *testing.B) {
 	b.ReportMetric(float64(took[len(took)-1].Microseconds())/1e3, "ms/slowest")
 }
 
+// BenchmarkIdle reads what a controller costs that is connected and has nothing
+// to do but to be scraped every 15 s: processor time, and how often it wakes up.
+func BenchmarkIdle(b *testing.B) {
+	const watched = time.Minute
+	binary := buildController(b)
+	args := emulatedRDS(b)
+	var cpu time.Duration
+	var woken int
+	for range b.N {
+		p := startController(b, binary, args...)
+		page := p.wait("status page", msgConnected)
+		<-time.After(idle)
+		cpuBefore, wokenBefore := p.cpu(), p.wakeUps()
+		for range watched / (15 * time.Second) {
+			<-time.After(15 * time.Second)
+			p.fetch(page + "metrics")
+		}
+		cpu += p.cpu() - cpuBefore
+		woken += p.wakeUps() - wokenBefore
+		p.stop()
+	}
+	minutes := float64(b.N) * watched.Minutes()
+	b.ReportMetric(float64(cpu.Milliseconds())/minutes, "cpu-ms/min")
+	b.ReportMetric(float64(woken)/minutes, "wake-ups/min")
+}
+
+// BenchmarkBinary tells the size of the program as it is shipped.
+func BenchmarkBinary(b *testing.B) {
+	info, err := os.Stat(buildController(b))
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.ReportMetric(0, "ns/op")
+	b.ReportMetric(float64(info.Size())/(1<<20), "MiB")
+}
+
 // idle is how long a process settles before its memory is read.
 const idle = 5 * time.Second
 
@@ -167,6 +203,32 @@ func (p *controller) memory(figure string) float64 {
 	}
 	p.b.Fatalf("/proc does not tell %s", figure)
 	return 0
+}
+
+// cpu is the processor time that the process has used.
+func (p *controller) cpu() time.Duration {
+	return time.Duration(p.sum("schedstat", func(stat string) int { return must(strconv.Atoi(strings.Fields(stat)[0])) }))
+}
+
+// wakeUps is how often its threads have gone to sleep, and so been woken.
+func (p *controller) wakeUps() int {
+	return p.sum("status", func(status string) int {
+		_, after, _ := strings.Cut(status, "\nvoluntary_ctxt_switches:")
+		return must(strconv.Atoi(strings.Fields(after)[0]))
+	})
+}
+
+// sum adds up a figure of the threads.
+func (p *controller) sum(file string, figure func(string) int) (sum int) {
+	p.b.Helper()
+	for _, path := range must(filepath.Glob(fmt.Sprintf("/proc/%d/task/*/%s", p.cmd.Process.Pid, file))) {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			p.b.Fatal(err)
+		}
+		sum += figure(string(text))
+	}
+	return sum
 }
 
 // stop ends the process in order.

@@ -142,6 +142,8 @@ func BenchmarkExec(b *testing.B) {
 			b.ReportMetric(n/our.Seconds(), "ours-cmd/s")
 			b.ReportMetric(n/their.Seconds(), "bare-cmd/s")
 			b.ReportMetric(their.Seconds()/our.Seconds(), "throughput-ratio")
+			b.ReportMetric(our.Seconds()*1000*float64(callers)/n, "ours-ms")
+			b.ReportMetric(their.Seconds()*1000*float64(callers)/n, "bare-ms")
 		})
 	}
 }

@@ -51,6 +51,42 @@ func BenchmarkFailFast(b *testing.B) {
 	percentile(b, took, 99, "p99-ms")
 }
 
+// BenchmarkCall is a handler's time by the state of the connection: with the
+// emulator's and SSH's, in memory, where there is one.
+func BenchmarkCall(b *testing.B) {
+	for _, state := range []struct {
+		name    string
+		prepare func(*world)
+		code    codes.Code
+	}{
+		{"connected", func(w *world) {}, codes.OK},
+		{"connecting", func(w *world) { w.rds.SetHoldBanner(true); w.rds.ResetAll() }, codes.Unavailable},
+		{"waiting", func(w *world) { w.rds.SetRefuse(true); w.rds.ResetAll() }, codes.Unavailable},
+	} {
+		b.Run(state.name, func(b *testing.B) {
+			w := newWorld(b, nil)
+			if err := w.manager.Reconnect(b.Context()); err != nil {
+				b.Fatal(err)
+			}
+			w.manager.StartMonitor(b.Context())
+			state.prepare(w)
+			for string(w.manager.Snapshot().State) != state.name {
+				time.Sleep(time.Millisecond)
+			}
+			var took []time.Duration
+			for b.Loop() {
+				begin := time.Now()
+				if _, err := w.GetCapacity(b.Context(), &csi.GetCapacityRequest{}); status.Code(err) != state.code {
+					b.Fatal(err)
+				}
+				took = append(took, time.Since(begin))
+			}
+			percentile(b, took, 50, "p50-ms")
+			percentile(b, took, 99, "p99-ms")
+		})
+	}
+}
+
 // dialServer serves on a socket and gives a client.
 func dialServer(b *testing.B, w *world) csi.ControllerClient {
 	s := must(NewServer(w.cfg))

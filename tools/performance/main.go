@@ -1,0 +1,102 @@
+// Command performance writes docs/performance.md: it fills its template with
+// the results of one run of the benchmarks, read from the standard input.
+//
+//	go run -C tools ./performance < results > docs/performance.md
+package main
+
+import (
+	"bufio"
+	_ "embed"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"regexp"
+	"strconv"
+	"strings"
+	"text/template"
+	"time"
+)
+
+//go:embed performance.md.tmpl
+var page string
+
+func main() {
+	if err := write(os.Stdout, os.Stdin, time.Now()); err != nil {
+		fmt.Fprintln(os.Stderr, "performance:", err)
+		os.Exit(1)
+	}
+}
+
+// write fills the template. A figure that the results lack is an error: a table
+// with a hole, or with a figure of another run, would not be noticed.
+func write(to io.Writer, results io.Reader, now time.Time) error {
+	read, err := parse(results)
+	if err != nil {
+		return err
+	}
+	var missing []error
+	value := func(benchmark, unit, format string) string {
+		v, ok := read.figures[benchmark+" "+unit]
+		if !ok {
+			missing = append(missing, fmt.Errorf("no %s of Benchmark%s", unit, benchmark))
+		}
+		return group(fmt.Sprintf(format, v))
+	}
+	t, err := template.New("performance").Funcs(template.FuncMap{"value": value}).Parse(page)
+	if err != nil {
+		return err
+	}
+	var text strings.Builder
+	err = t.Execute(&text, map[string]string{"Date": now.UTC().Format(time.DateOnly), "CPU": read.cpu})
+	if err := errors.Join(append(missing, err)...); err != nil {
+		return err
+	}
+	_, err = io.WriteString(to, text.String())
+	return err
+}
+
+// results are the figures by "name unit", the name without Benchmark and
+// without the number of processors.
+type results struct {
+	figures map[string]float64
+	cpu     string
+}
+
+var line = regexp.MustCompile(`^Benchmark(\S+?)(?:-\d+)?\s+\d+\s+(.*)$`)
+
+// parse reads what `go test -bench` prints. Of a benchmark that ran twice the
+// last result holds.
+func parse(r io.Reader) (results, error) {
+	read := results{figures: map[string]float64{}}
+	lines := bufio.NewScanner(r)
+	for lines.Scan() {
+		if cpu, ok := strings.CutPrefix(lines.Text(), "cpu: "); ok {
+			read.cpu = cpu
+		}
+		m := line.FindStringSubmatch(lines.Text())
+		if m == nil {
+			continue
+		}
+		fields := strings.Fields(m[2])
+		for i := 0; i+1 < len(fields); i += 2 {
+			v, err := strconv.ParseFloat(fields[i], 64)
+			if err != nil {
+				return read, fmt.Errorf("line %q: %w", lines.Text(), err)
+			}
+			read.figures[m[1]+" "+fields[i+1]] = v
+		}
+	}
+	return read, lines.Err()
+}
+
+// group sets a comma before each three digits of a whole number.
+func group(number string) string {
+	if strings.Contains(number, ".") {
+		return number
+	}
+	for i := len(number) - 3; i > 0; i -= 3 {
+		number = number[:i] + "," + number[i:]
+	}
+	return number
+}
