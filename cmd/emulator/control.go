@@ -20,6 +20,7 @@ import (
 //	POST /faults/slow-exec?for=2s, /faults/delay?for=200ms, /faults/cut-output?bytes=100 (-1: off)
 //	POST /faults/none                     ends them all
 //	POST /drop, /reset, /disconnect, /black-hole-live
+//	POST /break-protocol?packets=40       packets that no SSH client expects
 //	POST /reboot?down=5s, /power-cut?down=5s
 //	POST /host-key?type=ed25519           a new host key
 //	POST /brute-force?rules=none|classic|manual
@@ -45,18 +46,13 @@ func control(s *emulator.Server, log *slog.Logger) http.Handler {
 	}
 	post("/faults/slow-exec", withDuration("for", s.SetSlowExec))
 	post("/faults/delay", withDuration("for", s.SetDelay))
-	post("/faults/cut-output", func(r *http.Request) error {
-		n, err := strconv.Atoi(r.FormValue("bytes"))
-		if err == nil {
-			s.SetCutOutput(n)
-		}
-		return err
-	})
+	post("/faults/cut-output", withNumber("bytes", s.SetCutOutput))
 	post("/faults/none", now(func() { s.SetFaults(emulator.Faults{}) }))
 	post("/drop", now(s.DropAll))
 	post("/reset", now(s.ResetAll))
 	post("/disconnect", now(s.DisconnectAll))
 	post("/black-hole-live", now(s.SetBlackHoleLive))
+	post("/break-protocol", withNumber("packets", s.BreakProtocolAll))
 	post("/reboot", withDuration("down", s.Reboot))
 	post("/power-cut", withDuration("down", s.PowerCut))
 	post("/host-key", func(r *http.Request) error {
@@ -81,6 +77,7 @@ func switches(s *emulator.Server) map[string]func(bool) {
 		"reject-login":      s.SetRejectLogin,
 		"hold-login":        s.SetHoldLogin,
 		"hang-opens":        s.SetHangOpens,
+		"lose-opens":        s.SetLoseOpens,
 		"refuse-opens":      s.SetRefuseOpens,
 		"hold-exec":         s.SetHoldExec,
 		"black-hole":        s.SetBlackHole,
@@ -99,6 +96,17 @@ func withBool(f func(bool)) func(*http.Request) error {
 			return fmt.Errorf("on: want true or false")
 		}
 		f(on)
+		return nil
+	}
+}
+
+func withNumber(name string, f func(int)) func(*http.Request) error {
+	return func(r *http.Request) error {
+		n, err := strconv.Atoi(r.FormValue(name))
+		if err != nil {
+			return fmt.Errorf("%s: want a number", name)
+		}
+		f(n)
 		return nil
 	}
 }
