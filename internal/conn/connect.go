@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"syscall"
 	"time"
 
 	"golang.org/x/crypto/ssh"
@@ -138,16 +139,25 @@ func (l login) check() string {
 func (c *SSHClient) credentials() (login, *Error) {
 	signer, err := LoadKey(c.cfg.KeyFile)
 	if err != nil {
-		return login{}, attemptError(StageCredentials, KindCredentials, fmt.Errorf("private key: %w", err))
+		return login{}, attemptError(StageCredentials, credentialsKind(err), fmt.Errorf("private key: %w", err))
 	}
 	if c.cfg.InsecureSkipVerify {
 		return login{signer: signer}, nil
 	}
 	hostKeys, err := LoadHostKeys(c.cfg.HostKeyFile, c.cfg.Host, c.cfg.Port)
 	if err != nil {
-		return login{}, attemptError(StageCredentials, KindCredentials, fmt.Errorf("host key: %w", err))
+		return login{}, attemptError(StageCredentials, credentialsKind(err), fmt.Errorf("host key: %w", err))
 	}
 	return login{signer: signer, hostKeys: hostKeys}, nil
+}
+
+// credentialsKind tells a file that somebody has to mend from one that this
+// process could not open for want of file descriptors, which passes.
+func credentialsKind(err error) Kind {
+	if errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) {
+		return KindUnreachable
+	}
+	return KindCredentials
 }
 
 // handshakeResult is what the goroutine of a handshake returns.

@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"encoding/pem"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -127,5 +128,20 @@ func TestHostKeyFileInEveryFormat(t *testing.T) {
 	}
 	if _, err := LoadHostKeys(filepath.Join(t.TempDir(), "none"), "rds", 22); !os.IsNotExist(err) && err == nil {
 		t.Error("a missing file was accepted")
+	}
+}
+
+// Nobody has to mend a file that could not be opened for want of descriptors,
+// so the next attempt must not wait as if somebody had to.
+func TestWantOfFileDescriptorsIsNoFaultOfTheFile(t *testing.T) {
+	for err, want := range map[error]Kind{
+		&os.PathError{Op: "open", Path: "key", Err: syscall.EMFILE}: KindUnreachable,
+		&os.PathError{Op: "open", Path: "key", Err: syscall.ENFILE}: KindUnreachable,
+		&os.PathError{Op: "open", Path: "key", Err: syscall.EACCES}: KindCredentials,
+		&os.PathError{Op: "open", Path: "key", Err: syscall.ENOENT}: KindCredentials,
+	} {
+		if got := credentialsKind(fmt.Errorf("private key: %w", err)); got != want {
+			t.Errorf("%v: %s, want %s", err, got, want)
+		}
 	}
 }
