@@ -180,10 +180,10 @@ func callerError(ctx context.Context, outcome Outcome) *Error {
 	return execError(kind, outcome, context.Cause(ctx))
 }
 
-// judgeOpen judges an open that passed its deadline. Where no byte came either,
-// the watchdog is about to find out: that is silence, not a hung session.
-func (l *link) judgeOpen(since time.Time) {
-	if !l.wire.lastReceived().After(since) {
+// judgeOpen judges an open that passed its deadline. Where the device may
+// have fallen silent, the watchdog is about to find out: that is no hung session.
+func (l *link) judgeOpen() {
+	if l.watch.doubts(time.Now()) {
 		return
 	}
 	if l.hungOpens.Add(1) >= maxHungOpens {

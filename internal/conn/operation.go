@@ -128,13 +128,15 @@ func (op *operation) drop() Outcome {
 
 func (op *operation) openTimedOut(ctx context.Context) *Error {
 	outcome := op.leaveBehind(ctx)
-	op.link.judgeOpen(op.start)
+	op.link.judgeOpen()
 	return execError(KindTimeout, outcome, errOpenDeadline)
 }
 
 func (op *operation) commandTimedOut(ctx context.Context) *Error {
 	outcome := op.leaveBehind(ctx)
-	op.link.judge()
+	if !op.link.watch.doubts(time.Now()) {
+		op.link.judge()
+	}
 	return execError(KindTimeout, outcome, errCommandDeadline)
 }
 
@@ -148,14 +150,27 @@ func (op *operation) leaveBehind(ctx context.Context) Outcome {
 		return op.drop()
 	}
 	op.link.abandoned.Add(1)
-	go func() {
+	go op.awaitLate()
+	return op.drop()
+}
+
+// awaitLate takes an abandoned operation off the books at its end. Where silence
+// kept the judge from a verdict at its deadline, and the connection outlived
+// that silence, the verdict comes here: else its session would be lost for ever.
+func (op *operation) awaitLate() {
+	verdict := time.NewTimer(probeTimeout + ownStall)
+	defer verdict.Stop()
+	for {
 		select {
 		case <-op.finished:
 			op.link.abandoned.Add(-1)
+			return
 		case <-op.link.done:
+			return
+		case <-verdict.C:
+			op.link.judge()
 		}
-	}()
-	return op.drop()
+	}
 }
 
 // callerGaveUp leaves the rest to a supervisor of its own: the device may just

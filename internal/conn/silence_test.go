@@ -249,3 +249,51 @@ func TestHungOpenIsNoProbe(t *testing.T) {
 		}
 	})
 }
+
+// An open that the device lost in a silence that ended as it passed its
+// deadline must not keep its session for ever: with one session, no command
+// could run any more on a connection that counts as connected.
+func TestOpenLostInAShortSilenceCostsNoSessionForEver(t *testing.T) {
+	inBubble(t, nil, func(w *world) {
+		w.connect()
+		w.rds.SetLoseOpens(true)
+		go w.exec(":put lost")
+		w.pass(time.Second)
+		w.rds.SetLoseOpens(false)
+		w.rds.SetFrozen(true)
+		w.pass(openTimeout)
+		w.rds.SetFrozen(false)
+		w.wantLoss(openTimeout+probeTimeout+ownStall, ReasonUnusable)
+		w.wantBack(time.Minute)
+		if out, err := w.exec(":put ok"); err != nil || out != "ok\r\n" {
+			w.t.Errorf("Exec: %q, %v", out, err)
+		}
+	})
+}
+
+// Bytes that came before the device fell silent do not make hung sessions of
+// the operations whose deadline passes while the silence is being probed.
+func TestSilenceUnderADeadlineIsNoHungSession(t *testing.T) {
+	tests := []struct {
+		name    string
+		timeout time.Duration
+		fault   func(*world)
+	}{
+		{"of an open", DefaultCommandTimeout, func(w *world) { w.rds.SetLoseOpens(true) }},
+		{"of a command", 6 * time.Second, func(w *world) { w.rds.SetHoldExec(true) }},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			inBubble(t, func(s *settings) { s.client.CommandTimeout = tt.timeout }, func(w *world) {
+				w.connect()
+				stop := w.rds.Chatter(time.Second)
+				defer stop()
+				tt.fault(w)
+				go w.exec(":put ok")
+				w.pass(1500 * time.Millisecond)
+				w.rds.SetBlackHole(true)
+				w.wantLoss(7*time.Second, ReasonSilence)
+			})
+		})
+	}
+}

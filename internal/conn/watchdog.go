@@ -99,6 +99,15 @@ func (w *watchdog) dueLocked(last time.Time) time.Time {
 	return due
 }
 
+// doubts reports whether the device may have fallen silent: a probe is under
+// way, or due.
+func (w *watchdog) doubts(now time.Time) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	last := w.lastLocked()
+	return !w.probed.IsZero() || !now.Before(w.dueLocked(last))
+}
+
 func (w *watchdog) setTimerLocked(now, last time.Time) {
 	next := w.dueLocked(last)
 	if !w.probed.IsZero() {
