@@ -138,6 +138,28 @@ func TestCallerWhoGivesUpBeforeItsTurnLeavesNothingBehind(t *testing.T) {
 	})
 }
 
+// The longest waits for a session are those in vain; without them the numbers
+// look best where commands get no turn at all.
+func TestWaitForASessionInVainIsTold(t *testing.T) {
+	inBubble(t, nil, func(w *world) {
+		w.connect()
+		w.rds.SetSlowExec(20 * time.Second)
+		go w.exec(":put first")
+		w.pass(time.Second)
+		ctx, cancel := context.WithTimeout(w.t.Context(), 10*time.Second)
+		defer cancel()
+		if _, err := w.client.Exec(ctx, ":put second"); !SafeToRetry(err) {
+			w.t.Errorf("Exec: %v, want safe to retry", err)
+		}
+		w.seen.locked(func() {
+			if got := w.seen.waits[len(w.seen.waits)-1]; got != 10*time.Second {
+				w.t.Errorf("the newest wait that was told is %v, want 10s", got)
+			}
+		})
+		w.pass(20 * time.Second)
+	})
+}
+
 func TestExecOfAHungOpenIsBoundedEvenIfNobodyWaits(t *testing.T) {
 	inBubble(t, nil, func(w *world) {
 		w.connect()

@@ -248,6 +248,7 @@ type recorder struct {
 	abandoned []string
 	commands  []CommandResult
 	stages    []StageResult
+	waits     []time.Duration
 }
 
 func newRecorder() *recorder { return &recorder{began: time.Now(), counts: map[string]int{}} }
@@ -298,6 +299,10 @@ func (r *recorder) GaveUp(context.Context, Outage) { r.locked(func() { r.note("g
 
 func (r *recorder) CommandEnded(_ context.Context, c CommandResult) {
 	r.locked(func() { r.commands = append(r.commands, c); r.note("command "+string(c.Purpose), "%v", c.Err) })
+}
+
+func (r *recorder) SessionWaited(_ context.Context, d time.Duration) {
+	r.locked(func() { r.waits = append(r.waits, d) })
 }
 
 func (r *recorder) OperationAbandoned(_ context.Context, op string) {

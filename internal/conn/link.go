@@ -154,11 +154,12 @@ func (l *link) acquire(ctx context.Context) *Error {
 	default:
 	}
 	start := time.Now()
+	// Told however the wait ends: the longest ones are those in vain.
+	defer func() { l.observer.SessionWaited(ctx, time.Since(start)) }()
 	timer := time.NewTimer(l.timeout)
 	defer timer.Stop()
 	select {
 	case l.slots <- struct{}{}:
-		l.observer.SessionWaited(ctx, time.Since(start))
 		return nil
 	case <-l.done:
 		return l.lost(NotSent)

@@ -34,7 +34,7 @@ type Observer interface {
 	// included.
 	CommandStarted(ctx context.Context, c Command) context.Context
 	CommandEnded(ctx context.Context, r CommandResult)
-	// SessionWaited tells how long a command waited for its turn.
+	// SessionWaited tells how long a command waited for its turn, in vain or not.
 	SessionWaited(ctx context.Context, d time.Duration)
 	// OperationAbandoned: an open or a command passed its deadline and was
 	// left behind on the connection.
