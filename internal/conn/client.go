@@ -20,6 +20,9 @@ type Client interface {
 	Address() string
 	// Exec runs one command line and returns what it printed, on whichever
 	// stream. The error is an *Error; KindOf, OutcomeOf and SafeToRetry read it.
+	// SSH does not tell whether output is complete where the connection ends
+	// after the exit status: who must know has the command end with words of
+	// his own, as package routeros does.
 	Exec(ctx context.Context, command string) (output string, err error)
 	// Done is closed when the live connection ends; without one it is closed.
 	Done() <-chan struct{}
