@@ -37,6 +37,12 @@ type DeviceOptions struct {
 	SlotLimit int
 	// KeepExported refuses to remove a disk that is still exported. What a device does is not known.
 	KeepExported bool
+	// Careless obeys what loses data: a smaller file-size, the removal of a file that a disk uses, and a disk to be added
+	// over the file of another, which is refused only after the file has the new size. What a device does is not known.
+	Careless bool
+	// FileSizeAlone leaves out the size of file disks, and shows the file-size that they were given even where the file is
+	// gone. What a device does is not known.
+	FileSizeAlone bool
 	// PrintDetail is how print detail is laid out.
 	PrintDetail Layout
 }

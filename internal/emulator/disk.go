@@ -85,14 +85,17 @@ func (d *Device) fileDiskRow(k *disk) record {
 	r = append(r, record{{"type", word("file")}, {"slot", k.slot}, {"slot-default", k.slotDefault}, {"parent", ""},
 		{"fs", word("-")}, {"model", "/" + k.filePath}}...)
 	size, known := d.diskSize(k)
-	if known {
+	if known && !d.options.FileSizeAlone {
 		r = append(r, property{"size", spaced(size)})
 	}
 	r = append(r, record{{"mount-filesystem", k.mountFS}, {"mount-read-only", false}, {"compress", word("no")},
 		{"sector-size", int64(512)}, {"raid-master", word("none")}}...)
 	r = d.appendShares(r, k)
 	r = append(r, property{"file-path", word("/" + k.filePath)})
-	if known {
+	switch {
+	case d.options.FileSizeAlone:
+		r = append(r, property{"file-size", fileSize(k.fileSize)})
+	case known:
 		r = append(r, property{"file-size", fileSize(size)})
 	}
 	return append(r, property{"file-offset", k.offset})
@@ -143,6 +146,9 @@ func (d *Device) addDisk(c *call) (any, error) {
 	// RouterOS fact: the default slot of /pool/x is file-pool-x.
 	k.slotDefault = "file-" + strings.ReplaceAll(name, "/", "-")
 	k.slot = k.slotDefault
+	if size, err := byteSize("file-size", text(c.parameters["file-size"])); err == nil && d.options.Careless && d.storage.files[name] != nil {
+		d.storage.resize(name, size)
+	}
 	if d.storage.byFile(name) != nil {
 		return nil, fileTaken
 	}

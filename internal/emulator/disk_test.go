@@ -233,3 +233,38 @@ func TestSizesOfSpecialForms(t *testing.T) {
 		}
 	}
 }
+
+func TestACarelessDeviceLosesData(t *testing.T) {
+	for name, careless := range map[string]bool{"careless": true, "careful": false} {
+		t.Run(name, func(t *testing.T) {
+			rds(t, DeviceOptions{Careless: careless}, func(t *testing.T, run func(string) string) {
+				run(addVolume)
+				size := `:put [/disk get v1 size]`
+				for _, line := range []string{
+					`/disk set v1 file-size=40G`,
+					strings.Replace(addVolume, "50G", "30G", 1),
+				} {
+					before := run(size)
+					run(line)
+					if after := run(size); (after != before) != careless {
+						t.Errorf("%s: the size was %s and is %s", line, before, after)
+					}
+				}
+				run(`/file remove [find name="pool/volumes/v1.img"]`)
+				if gone := strings.HasPrefix(run(`:put [:len [/file find name="pool/volumes/v1.img"]]`), "0"); gone != careless {
+					t.Errorf("the file is gone: %v", gone)
+				}
+			})
+		})
+	}
+}
+
+func TestADeviceMayShowAFileSizeAndNoSize(t *testing.T) {
+	rds(t, DeviceOptions{FileSizeAlone: true, Careless: true}, func(t *testing.T, run func(string) string) {
+		run(addVolume)
+		run(`/file remove [find name="pool/volumes/v1.img"]`)
+		wantAll(t, run, []exchange{
+			{`:put [/disk print as-value proplist=size,file-size where slot="v1"]`, ".id=*2;file-size=53687091200\n"},
+		})
+	})
+}

@@ -59,6 +59,7 @@ func (d *Device) applySize(k *disk, size int64, isNew bool) error {
 	case size > 0 && k.pool != nil:
 		return notAFileDisk
 	case size > 0:
+		k.fileSize = size
 		return d.storage.resize(k.filePath, size)
 	case isNew && d.storage.files[k.filePath] == nil:
 		return missingValue("file-size")

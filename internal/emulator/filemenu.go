@@ -58,7 +58,7 @@ func (d *Device) removeFiles(c *call) (any, error) {
 		switch {
 		case f == nil:
 			return nil, noSuchItem
-		case d.storage.byFile(f.name) != nil:
+		case d.storage.byFile(f.name) != nil && !d.options.Careless:
 			return nil, fileInUse
 		}
 		delete(d.storage.files, f.name)

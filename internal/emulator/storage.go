@@ -18,9 +18,10 @@ type Pool struct {
 
 // storage is what /disk and /file show. It is guarded by the device's lock.
 type storage struct {
-	disks  []*disk // in the order in which they were added
-	files  map[string]*file
-	nextID int64
+	disks    []*disk // in the order in which they were added
+	files    map[string]*file
+	nextID   int64
+	careless bool // makes files smaller when told to
 }
 
 // disk is a row of /disk: a pool, or a disk over a file.
@@ -37,6 +38,7 @@ type disk struct {
 	label   string
 
 	filePath string // without leading slash, as /file names it
+	fileSize int64  // as it was given last; 0: the file was taken as it is
 	offset   int64
 	export   bool
 	port     int64
@@ -54,7 +56,7 @@ type file struct {
 }
 
 func (d *Device) newStorage() storage {
-	s := storage{files: map[string]*file{}}
+	s := storage{files: map[string]*file{}, careless: d.options.Careless}
 	for _, p := range d.options.Pools {
 		fs := "btrfs"
 		if p.Raw {
@@ -114,7 +116,7 @@ func (s *storage) resize(name string, size int64) error {
 		return notMounted
 	case f == nil && s.free(pool) < size, f != nil && s.free(pool) < size-f.size:
 		return noSpace
-	case f != nil && size < f.size:
+	case f != nil && size < f.size && !s.careless:
 		return cannotShrink
 	case f == nil:
 		s.files[name] = &file{name: name, size: size, modified: time.Now()}
