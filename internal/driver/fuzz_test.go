@@ -20,16 +20,20 @@ var grammar = regexp.MustCompile(`^(` + strings.Join([]string{
 	read + `(; ` + read + `)*`,
 	`:put \[:len \[/(disk|file) find where (type=file|name~` + pattern + `)\]\]`,
 	`:put \[:serialize to=json \[(:pick \[)?/(disk|file) print as-value proplist=[a-z,-]+ where (type=file|name~` + pattern + `)(\] \d+ \d+)?\]\]`,
-	`/disk add type=file file-path=` + quotedValue + ` file-size=\d+[MG] slot=` + quotedValue + ` ` + export,
-	`/disk set \[find slot=` + quotedValue + `\] (` + export + `|file-size=\d+[MG]|nvme-tcp-export=no)`,
-	`/disk remove \[find slot=` + quotedValue + `\]`,
-	`/file remove \[find name=` + quotedValue + `\]`,
+	`:if \(\[:len \[/disk find slot=` + quotedValue + `\]\] = 0 and \[:len \[/file find name=` + quotedValue + `\]\] = 0\) do={` +
+		`/disk add type=file file-path=` + quotedValue + ` file-size=\d+[MG] slot=` + quotedValue + ` ` + export + `}`,
+	`/disk set \[` + selected + `\] nvme-tcp-export=no`,
+	`/disk set \[` + selected + ` and !nvme-tcp-export\] ` + export,
+	`/disk set \[` + selected + ` and size=\d+\] file-size=\d+[MG]`,
+	`/disk remove \[` + selected + ` and !nvme-tcp-export\]`,
+	`:if \(\[:len \[/disk find file-path=` + quotedValue + `\]\] = 0\) do={/file remove \[find name=` + quotedValue + `\]}`,
 }, "|") + `); :put "OK-[0-9a-f]{16}"$`)
 
 const (
 	quotedValue = `"[A-Za-z0-9._:/-]*"`
 	pattern     = `"\^[A-Za-z0-9._/\[\]-]*/\[\^/\]\*\[\.\]img\\\$"`
 	read        = `:put \[:serialize to=json \[/(disk|file) print detail as-value where (mount-point|slot|file-path|name)=` + quotedValue + `\]\]`
+	selected    = `find slot=` + quotedValue + ` and type=file and file-path=` + quotedValue
 	export      = `nvme-tcp-export=yes nvme-tcp-server-port=\d{1,5} nvme-tcp-server-nqn=` + quotedValue + ` mount-filesystem=no`
 )
 

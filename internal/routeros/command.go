@@ -8,7 +8,7 @@ var (
 	knownMenus = set("disk", "file", "system", "resource", "license", "routerboard", "identity", "package", "user",
 		"active", "ip", "ssh", "service", "log")
 	knownVerbs = set("add", "set", "remove", "print", "find", "get", "format", "enable", "disable", "reboot")
-	knownWords = set("put", "execute", "onerror", "local", "delay", "error", "log")
+	knownWords = set("put", "if", "execute", "onerror", "local", "delay", "error", "log")
 
 	commandNames = set("disk_add", "disk_set", "disk_remove", "disk_print", "file_remove", "file_print")
 )
@@ -22,7 +22,8 @@ func set(words ...string) map[string]bool {
 }
 
 // CommandName classifies a command line for metrics: disk_add, disk_set, disk_remove, disk_print, file_remove,
-// file_print, or other. The first menu command of the line decides, inside :put [...] too.
+// file_print, or other. The first menu command of the line decides, inside :put [...] and behind the condition of :if
+// too.
 func CommandName(command string) string {
 	name := strings.ReplaceAll(strings.TrimPrefix(VerbAndMenu(command), "/"), " ", "_")
 	if commandNames[name] {
@@ -32,16 +33,25 @@ func CommandName(command string) string {
 }
 
 // VerbAndMenu gives the first menu command of a line without its values, for span names: "/disk add",
-// "/system resource print". A line without one gives its first word, ":put"; anything unknown is "other".
+// "/system resource print". What a line finds out first, in :if, does not count where it then changes something. A line
+// without one gives its first word, ":put"; anything unknown is "other".
 func VerbAndMenu(command string) string {
 	outside := withoutQuoted(command)
+	first := ""
 	for at := 0; at < len(outside); at++ {
 		if outside[at] != '/' || at > 0 && !strings.ContainsRune(" [{(;\t", rune(outside[at-1])) {
 			continue
 		}
-		if name := menuCommand(outside[at+1:]); name != "" {
+		switch name := menuCommand(outside[at+1:]); {
+		case name == "":
+		case !strings.HasSuffix(name, " find") || !strings.HasPrefix(outside, ":if "):
 			return name
+		case first == "":
+			first = name
 		}
+	}
+	if first != "" {
+		return first
 	}
 	word, isWord := strings.CutPrefix(strings.TrimSpace(outside), ":")
 	if end := strings.IndexFunc(word, func(r rune) bool { return r < 'a' || r > 'z' }); end >= 0 {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 )
 
 // CreateRequest says which volume is wanted.
@@ -14,9 +15,11 @@ type CreateRequest struct {
 	Limit int64
 }
 
-// Create makes a volume and exports it, or finishes what an earlier call began. It returns only what it has read back.
-// A volume that is there already and fits the request is the answer; one that is not exported is exported again. What
-// differs in size or place is ErrAlreadyExists, and so is a file without a disk: it may hold data.
+// Create makes a volume and exports it, or finishes what an earlier call began. It returns only what it has read back,
+// disk and file. A volume that is there already and fits the request is the answer; one that is not exported is exported
+// again. What differs in size or place is ErrAlreadyExists. A file without a disk may hold data, or be the work of a
+// command that is still running, so it is ErrOutcomeUnknown. Every kind that says the call is over, such as ErrNoSpace,
+// means that the device said so, or that nothing of the volume is to be seen.
 func (v *Volumes) Create(ctx context.Context, request CreateRequest) (Volume, error) {
 	volume, err := v.create(ctx, request)
 	return volume, withOp("create volume", err)
@@ -32,17 +35,15 @@ func (v *Volumes) create(ctx context.Context, request CreateRequest) (Volume, er
 	}
 	fits := func(size int64) bool { return request.Size <= size && size <= max(request.Limit, want.Size) }
 
-	here, err := v.look(ctx, want)
-	if err != nil {
+	here, err := v.lookPastOrphan(ctx, want)
+	switch {
+	case err != nil:
 		return Volume{}, err
-	}
-	if here.disk != nil {
-		return v.reuse(ctx, here.disk, want, fits)
-	}
-	if here.user != "" {
-		return Volume{}, conflict("the file %s belongs to the disk in slot %q", want.FilePath, here.user)
-	}
-	if here.file != nil {
+	case here.disk != nil:
+		return v.reuse(ctx, here, want, fits)
+	case here.user != nil:
+		return Volume{}, conflict("the file %s belongs to the disk in slot %q", want.FilePath, here.user.text("slot"))
+	case here.file != nil:
 		return Volume{}, orphan(here.file, want)
 	}
 	if err := here.pool.hold(want.Size); err != nil {
@@ -51,114 +52,136 @@ func (v *Volumes) create(ctx context.Context, request CreateRequest) (Volume, er
 	return v.add(ctx, want, fits)
 }
 
+// lookPastOrphan looks until a file has its disk, or is gone: it may belong to a creation or a deletion under way, this
+// one's own earlier command included.
+func (v *Volumes) lookPastOrphan(ctx context.Context, want Volume) (here presence, err error) {
+	err = await(ctx, func() (bool, error) {
+		var err error
+		here, err = v.look(ctx, want)
+		return here.disk != nil || here.user != nil || here.file == nil, err
+	})
+	return here, err
+}
+
 // add makes the disk, with its file and export, by one command: a refused property leaves nothing behind.
 func (v *Volumes) add(ctx context.Context, want Volume, fits func(int64) bool) (Volume, error) {
-	err := v.write(ctx, fmt.Sprintf(`/disk add type=file file-path=%s file-size=%s slot=%s %s`,
-		quoted(want.FilePath), sizeText(want.Size), quoted(want.Slot), exportArguments(want)))
-	switch {
-	case errors.Is(err, ErrAlreadyExists):
-		// An earlier command that was given up here may have been at work there all along.
-		volume, confirmErr := v.confirm(ctx, want, fits)
-		if confirmErr == nil || KindOf(confirmErr) == "" {
-			return volume, confirmErr
+	refused := v.write(ctx, want.addCommand())
+	switch KindOf(refused) {
+	case "":
+		if refused != nil {
+			return Volume{}, refused
 		}
-		return Volume{}, err
-	case errors.Is(err, ErrInvalid):
-		return Volume{}, blameLength(err, want.Slot)
-	case err != nil:
-		return Volume{}, err
+	case ErrInvalid:
+		return Volume{}, blameLength(refused, want.Slot)
+	case ErrNoSpace, ErrNotAllowed, ErrRoseStorageMissing, ErrUnsupported:
+		return Volume{}, refused
 	}
-	return v.confirm(ctx, want, fits)
+	// Whatever else the device said: the volume may be there, made by this command, an earlier one or another controller.
+	have, err := v.confirm(ctx, want, fits)
+	if !errors.Is(err, ErrNotFound) {
+		return have, err
+	}
+	switch KindOf(refused) {
+	case "":
+		return Volume{}, v.missing(ctx, want)
+	case ErrFailure, ErrPoolUnavailable:
+		return Volume{}, blameLength(refused, want.Slot)
+	}
+	return Volume{}, unknownOutcome("the device said: " + refused.Error())
 }
 
 // reuse brings a disk that is already there to the wanted state, if it is the wanted volume.
-func (v *Volumes) reuse(ctx context.Context, disk record, want Volume, fits func(int64) bool) (Volume, error) {
-	if checkType(disk) != nil {
-		return Volume{}, conflict("the slot %s is taken by a disk of type %q", want.Slot, disk.text("type"))
+func (v *Volumes) reuse(ctx context.Context, here presence, want Volume, fits func(int64) bool) (Volume, error) {
+	have, err := here.wanted(want, fits)
+	if err != nil || have.Exported {
+		return have, err
 	}
-	have, err := volumeOf(disk)
-	if err != nil {
+	if err := v.write(ctx, want.exportCommand()); err != nil {
 		return Volume{}, err
 	}
-	if err := matches(have, want, fits); err != nil {
-		return Volume{}, err
+	have, err = v.confirm(ctx, want, fits)
+	if errors.Is(err, ErrNotFound) {
+		return Volume{}, unknownOutcome("the disk in slot " + want.Slot + " was removed meanwhile")
 	}
-	if have.Exported {
-		return have, nil
-	}
-	command := fmt.Sprintf(`/disk set [find slot=%s] %s`, quoted(want.Slot), exportArguments(want))
-	if err := v.write(ctx, command); err != nil {
-		return Volume{}, err
-	}
-	return v.confirm(ctx, want, fits)
+	return have, err
 }
 
-// exportArguments export a disk. mount-filesystem=no keeps RouterOS from mounting the file system that the guest makes.
-func exportArguments(want Volume) string {
-	return fmt.Sprintf(`nvme-tcp-export=yes nvme-tcp-server-port=%d nvme-tcp-server-nqn=%s mount-filesystem=no`,
-		want.Port, quoted(want.NQN))
-}
-
-// matches tells whether a disk is the wanted volume. Its name and port count only while it is exported: then somebody
-// may be connected to them.
-func matches(have, want Volume, fits func(int64) bool) error {
+// wanted reads the volume and tells whether it is the wanted one. Its name and port count only while it is exported:
+// then somebody may be connected to them.
+func (here presence) wanted(want Volume, fits func(int64) bool) (Volume, error) {
+	have, err := here.volume(want)
 	switch {
-	case have.FilePath != want.FilePath:
-		return conflict("the disk in slot %s has the file %s, not %s", want.Slot, have.FilePath, want.FilePath)
-	case have.Size == 0:
-		return &Error{Kind: ErrPoolUnavailable, Text: "the device does not know the size of " + have.FilePath}
-	case !fits(have.Size):
-		return conflict("the disk in slot %s has %d bytes, %d are wanted", want.Slot, have.Size, want.Size)
-	case have.Exported && (have.NQN != want.NQN || have.Port != want.Port):
-		return conflict("the disk in slot %s is exported as %q on port %d, not as %q on port %d", want.Slot, have.NQN, have.Port, want.NQN, want.Port)
-	}
-	return nil
-}
-
-// confirm reads the volume back until it is there and exported.
-func (v *Volumes) confirm(ctx context.Context, want Volume, fits func(int64) bool) (Volume, error) {
-	var have Volume
-	var problem error
-	err := await(ctx, func() (bool, error) {
-		var err error
-		if have, err = v.get(ctx, want.Slot); err != nil {
-			problem = err
-			return false, unless(err, ErrNotFound)
-		}
-		if problem = matches(have, want, fits); problem != nil {
-			return false, unless(problem, ErrPoolUnavailable)
-		}
-		if !have.Exported {
-			problem = &Error{Kind: ErrOutcomeUnknown, Text: "the disk is there but not exported"}
-		}
-		return have.Exported, nil
-	})
-	switch {
+	case KindOf(err) == ErrInvalid:
+		return Volume{}, conflict("%s", err.(*Error).Text)
+	case err == nil && !fits(have.Size):
+		return Volume{}, conflict("the disk in slot %s has %d bytes, %d are wanted", want.Slot, have.Size, want.Size)
+	case err == nil && have.Exported && (have.NQN != want.NQN || have.Port != want.Port):
+		return Volume{}, conflict("the disk in slot %s is exported as %q on port %d, not as %q on port %d", want.Slot, have.NQN, have.Port, want.NQN, want.Port)
 	case err != nil:
 		return Volume{}, err
-	case errors.Is(problem, ErrNotFound):
-		return Volume{}, v.missing(ctx, want)
-	case problem != nil:
-		return Volume{}, problem
 	}
 	return have, nil
 }
 
-// unless passes an error on, except one of a kind that time may heal.
-func unless(err error, heals Kind) error {
-	if errors.Is(err, heals) {
-		return nil
+// confirm looks until the volume is there and exported. ErrNotFound: nothing of it is to be seen.
+func (v *Volumes) confirm(ctx context.Context, want Volume, fits func(int64) bool) (Volume, error) {
+	var have Volume
+	var problem error
+	err := await(ctx, func() (bool, error) {
+		here, err := v.look(ctx, want)
+		if err != nil {
+			return false, err
+		}
+		have, problem = here.wanted(want, fits)
+		switch {
+		case here.disk == nil && here.file != nil && here.user == nil:
+			problem = orphan(here.file, want)
+		case problem == nil && !have.Exported:
+			problem = unknownOutcome("the disk is there but not exported")
+		}
+		return problem == nil, unless(problem, ErrNotFound, ErrPoolUnavailable, ErrOutcomeUnknown)
+	})
+	if err == nil {
+		err = problem
+	}
+	if err != nil {
+		return Volume{}, err
+	}
+	return have, nil
+}
+
+// unless passes an error on, except one of the kinds that time may heal.
+func unless(err error, heals ...Kind) error {
+	for _, kind := range heals {
+		if errors.Is(err, kind) {
+			return nil
+		}
 	}
 	return err
 }
 
-// missing explains that a disk which was added is not there under its slot.
+// missing explains that a disk which was added is not there under its slot. One that the device has put into a shorter
+// slot would be found by nobody, so it is removed again: it was added by this call, and no node knows of it yet.
 func (v *Volumes) missing(ctx context.Context, want Volume) error {
 	found, err := v.read(ctx, disksWhere("file-path", want.FilePath))
-	if err == nil && len(found[0]) == 1 {
-		return blameLength(invalid("the device put %s into slot %q", want.FilePath, found[0][0].text("slot")), want.Slot)
+	if err != nil {
+		return err
 	}
-	return &Error{Kind: ErrOutcomeUnknown, Text: "the device accepted the disk but does not show it", Remedy: remedies[ErrOutcomeUnknown]}
+	if len(found[0]) != 1 {
+		return unknownOutcome("the device accepted the disk but does not show it")
+	}
+	added := want
+	added.Slot = found[0][0].text("slot")
+	if added.Slot == "" || !strings.HasPrefix(want.Slot, added.Slot) || found[0][0].text("nvme-tcp-server-nqn") != want.NQN {
+		return unknownOutcome(oneLine(fmt.Sprintf("the file %s belongs to the disk in slot %q", want.FilePath, added.Slot)))
+	}
+	if err := v.remove(ctx, added, true, true); err != nil {
+		return err
+	}
+	if err := v.confirmGone(ctx, added); err != nil {
+		return err
+	}
+	return blameLength(invalid("the device put %s into slot %q", want.FilePath, added.Slot), want.Slot)
 }
 
 // blameLength adds the remedy for a slot that only some devices take.
@@ -175,10 +198,14 @@ func conflict(format string, args ...any) *Error {
 	return &Error{Kind: ErrAlreadyExists, Text: oneLine(fmt.Sprintf(format, args...))}
 }
 
+func unknownOutcome(text string) *Error {
+	return &Error{Kind: ErrOutcomeUnknown, Text: oneLine(text), Remedy: remedies[ErrOutcomeUnknown]}
+}
+
 // orphan refuses to build on a file without a disk. Whether RouterOS keeps the content of a file that is already there
 // is not documented, nor whose data it is.
 func orphan(file record, want Volume) error {
-	err := conflict("the file %s is there (%s bytes) without a disk", want.fileName(), file.text("size"))
-	err.Remedy = fmt.Sprintf("if its data is not needed: /file remove [find name=%s]", quoted(want.fileName()))
+	err := unknownOutcome(fmt.Sprintf("the file %s is there (%s bytes) without a disk", want.fileName(), file.text("size")))
+	err.Remedy = fmt.Sprintf("if it stays and its data is not needed: /file remove [find name=%s]", quoted(want.fileName()))
 	return err
 }

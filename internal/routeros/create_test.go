@@ -3,6 +3,7 @@ package routeros
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -12,9 +13,10 @@ import (
 func TestCreateAddsExportsAndReadsBack(t *testing.T) {
 	v := volumes(t, scripted(t,
 		step{`/file print detail as-value where name="pool/volumes/pvc-1.img"`, looks(poolJSON, poolJSON, "", "", "")},
-		step{`/disk add type=file file-path="/pool/volumes/pvc-1.img" file-size=1G slot="pvc-1" nvme-tcp-export=yes nvme-tcp-server-port=4420 ` +
-			`nvme-tcp-server-nqn="nqn.2000-02.com.mikrotik:pvc-1" mount-filesystem=no; :put "OK-`, done},
-		step{`where slot="pvc-1"`, found(diskJSON)},
+		step{`:if ([:len [/disk find slot="pvc-1"]] = 0 and [:len [/file find name="pool/volumes/pvc-1.img"]] = 0) do={` +
+			`/disk add type=file file-path="/pool/volumes/pvc-1.img" file-size=1G slot="pvc-1" nvme-tcp-export=yes nvme-tcp-server-port=4420 ` +
+			`nvme-tcp-server-nqn="nqn.2000-02.com.mikrotik:pvc-1" mount-filesystem=no}; :put "OK-`, done},
+		step{`where slot="pvc-1"`, shows(diskJSON)},
 	))
 	if got, err := v.Create(t.Context(), oneGiB); err != nil || got != pvc1 {
 		t.Errorf("got %+v, %v", got, err)
@@ -26,16 +28,18 @@ func TestCreateWaitsUntilTheDiskIsThereAndExported(t *testing.T) {
 		v := volumes(t, scripted(t,
 			step{`/file print`, looks(poolJSON, "", "", "", "")},
 			step{`/disk add`, done},
-			step{`/disk print`, found("")},
-			step{`/disk print`, found(unexported)},
-			step{`/disk print`, found(diskJSON)},
+			step{`/disk print`, nothing()},
+			step{`/disk print`, looks(poolJSON, poolJSON, "", "", fileJSON)},
+			step{`/disk print`, looks(poolJSON, poolJSON, diskJSON, diskJSON, "")},
+			step{`/disk print`, shows(strings.Replace(diskJSON, `"size":1073741824,`, "", 1))},
+			step{`/disk print`, shows(diskJSON)},
 		))
 		start := time.Now()
 		if got, err := v.Create(t.Context(), oneGiB); err != nil || got != pvc1 {
 			t.Errorf("got %+v, %v", got, err)
 		}
-		if waited := time.Since(start); waited != 750*time.Millisecond {
-			t.Errorf("waited %v between three looks", waited)
+		if waited := time.Since(start); waited != 3750*time.Millisecond {
+			t.Errorf("waited %v between five looks", waited)
 		}
 	})
 }
@@ -64,11 +68,16 @@ func TestCreateReusesWhatIsThere(t *testing.T) {
 }
 
 func TestCreateExportsAgainWhatIsNotExported(t *testing.T) {
+	synctest.Test(t, createExportsAgain)
+}
+
+func createExportsAgain(t *testing.T) {
 	noName := strings.Replace(unexported, `"nvme-tcp-server-nqn":"nqn.2000-02.com.mikrotik:pvc-1",`, "", 1)
 	v := volumes(t, scripted(t,
 		step{`/file print`, looks(poolJSON, poolJSON, noName, noName, fileJSON)},
-		step{`/disk set [find slot="pvc-1"] nvme-tcp-export=yes nvme-tcp-server-port=4420 nvme-tcp-server-nqn="nqn.2000-02.com.mikrotik:pvc-1" mount-filesystem=no;`, done},
-		step{`/disk print`, found(diskJSON)},
+		step{`/disk set [find slot="pvc-1" and type=file and file-path="/pool/volumes/pvc-1.img" and !nvme-tcp-export] nvme-tcp-export=yes nvme-tcp-server-port=4420 nvme-tcp-server-nqn="nqn.2000-02.com.mikrotik:pvc-1" mount-filesystem=no;`, done},
+		step{`/disk print`, shows(unexported)},
+		step{`/disk print`, shows(diskJSON)},
 	))
 	if got, err := v.Create(t.Context(), oneGiB); err != nil || got != pvc1 {
 		t.Errorf("got %+v, %v", got, err)
@@ -80,13 +89,14 @@ func TestCreateChangesNothingWhereSomethingElseIs(t *testing.T) {
 		reply string
 		want  Kind
 	}{
-		"another size":           {looks(poolJSON, "", strings.ReplaceAll(diskJSON, "1073741824", "2147483648"), "", ""), ErrAlreadyExists},
+		"another size":           {shows(strings.ReplaceAll(diskJSON, "1073741824", "2147483648")), ErrAlreadyExists},
 		"another file":           {looks(poolJSON, "", elsewhere, "", ""), ErrAlreadyExists},
-		"another name":           {looks(poolJSON, "", strings.Replace(diskJSON, "mikrotik:pvc-1", "mikrotik:x", 1), "", ""), ErrAlreadyExists},
-		"another port":           {looks(poolJSON, "", strings.Replace(diskJSON, "4420", "4421", 1), "", ""), ErrAlreadyExists},
+		"another name":           {shows(strings.Replace(diskJSON, "mikrotik:pvc-1", "mikrotik:x", 1)), ErrAlreadyExists},
+		"another port":           {shows(strings.Replace(diskJSON, "4420", "4421", 1)), ErrAlreadyExists},
 		"hardware in the slot":   {looks(poolJSON, "", `{"slot":"pvc-1","type":"hardware","size":1073741824}`, "", ""), ErrAlreadyExists},
 		"the file of another":    {looks(poolJSON, "", "", strings.Replace(diskJSON, `"slot":"pvc-1"`, `"slot":"x"`, 1), fileJSON), ErrAlreadyExists},
-		"a file without a disk":  {looks(poolJSON, "", "", "", fileJSON), ErrAlreadyExists},
+		"a disk without a file":  {looks(poolJSON, "", diskJSON, diskJSON, ""), ErrPoolUnavailable},
+		"no size but file-size":  {shows(strings.Replace(diskJSON, `"size":1073741824,`, "", 1)), ErrPoolUnavailable},
 		"a size not yet known":   {looks(poolJSON, "", strings.ReplaceAll(diskJSON, "1073741824", "0"), "", ""), ErrPoolUnavailable},
 		"no pool":                {looks("", "", "", "", ""), ErrPoolUnavailable},
 		"a pool not mounted":     {looks("", `{"slot":"pool","type":"raid"}`, "", "", ""), ErrPoolUnavailable},
@@ -110,21 +120,53 @@ func TestCreateChangesNothingWhereSomethingElseIs(t *testing.T) {
 	}
 }
 
+func TestCreateWaitsForTheDiskOfAFileAndDoesNotSayThatItIsOver(t *testing.T) {
+	alone := looks(poolJSON, poolJSON, "", "", fileJSON)
+	for name, c := range map[string]struct {
+		then []step
+		want Kind
+	}{
+		"its disk comes":    {[]step{{`/file print`, shows(diskJSON)}}, ""},
+		"its deletion ends": {[]step{{`/file print`, nothing()}, {`/disk add`, done}, {`/file print`, shows(diskJSON)}}, ""},
+		"it stays as it is": {[]step{{`/file print`, alone}, {`/file print`, alone}, {`/file print`, alone}, {`/file print`, alone}}, ErrOutcomeUnknown},
+		"another disk gets it": {[]step{{`/file print`, looks(poolJSON, poolJSON, "", strings.Replace(diskJSON, `"slot":"pvc-1"`, `"slot":"x"`, 1), fileJSON)}},
+			ErrAlreadyExists},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				v := volumes(t, scripted(t, append([]step{{`/file print`, alone}}, c.then...)...))
+				if _, err := v.Create(t.Context(), oneGiB); KindOf(err) != c.want {
+					t.Errorf("got %v, want %q", err, c.want)
+				}
+			})
+		})
+	}
+}
+
+type refusedAdd struct {
+	request CreateRequest
+	reply   string
+	want    Kind
+	says    string
+}
+
+// confirmed: such a refusal may not be the whole truth.
+func (r refusedAdd) confirmed() bool { return r.want == ErrFailure || r.want == ErrOutcomeUnknown }
+
 func TestARefusedAddSaysWhy(t *testing.T) {
 	long := CreateRequest{Slot: "pvc-6a2f41d0-0c8e-4a52-9b1e-2f60c1b7a311", Size: 1 << 30}
-	for name, c := range map[string]struct {
-		request CreateRequest
-		reply   string
-		want    Kind
-		says    string
-	}{
+	for name, c := range map[string]refusedAdd{
 		"no room after all":       {oneGiB, "failure: not enough space\r\n", ErrNoSpace, "not enough space"},
-		"no rose-storage":         {oneGiB, "expected end of command (line 1 column 83)\r\n", ErrRoseStorageMissing, "install the rose-storage package"},
+		"no rose-storage":         {oneGiB, "expected end of command (line 1 column COLUMN)\r\n", ErrRoseStorageMissing, "install the rose-storage package"},
 		"too old":                 {oneGiB, "unknown parameter nvme-tcp-server-nqn\r\n", ErrUnsupported, "7.21"},
 		"a slot too long":         {long, "invalid value for argument slot\r\n", ErrInvalid, "--volume-id-format=short"},
+		"a slot too long, oddly":  {long, "failure: cannot do that\r\n", ErrFailure, "--volume-id-format=short"},
 		"something else invalid":  {oneGiB, "invalid value for argument slot\r\n", ErrInvalid, "invalid value"},
 		"words nobody has heard":  {oneGiB, "failure: no such directory\r\n", ErrFailure, "no such directory"},
-		"words and the sentinel":  {oneGiB, "warning: something\r\nOK-NONCE\r\n", ErrFailure, "warning: something"},
+		"taken, and then not":     {oneGiB, "failure: already have such slot\r\n", ErrOutcomeUnknown, "already have"},
+		"in use, and then not":    {oneGiB, "failure: file is in use\r\n", ErrOutcomeUnknown, "in use"},
+		"an item that is not":     {oneGiB, "no such item\r\n", ErrOutcomeUnknown, "no such item"},
+		"words and the sentinel":  {oneGiB, "warning: something\r\nOK-NONCE\r\n", ErrOutcomeUnknown, "warning: something"},
 		"no confirmation":         {oneGiB, "", ErrOutcomeUnknown, "did not confirm"},
 		"half a confirmation":     {oneGiB, "OK-", ErrOutcomeUnknown, "did not confirm"},
 		"another's confirmation":  {oneGiB, "OK-fedcba9876543210\r\n", ErrFailure, "fedcba"},
@@ -132,54 +174,85 @@ func TestARefusedAddSaysWhy(t *testing.T) {
 		"NUL and escape sequence": {oneGiB, "\x00failure: \x1b[1mx\r\n", ErrFailure, "[1mx"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			v := volumes(t, scripted(t, step{`/file print`, looks(poolJSON, poolJSON, "", "", "")}, step{`/disk add`, c.reply}))
-			_, err := v.Create(t.Context(), c.request)
-			if KindOf(err) != c.want || !strings.Contains(err.Error(), c.says) || len(err.Error()) > 600 {
-				t.Errorf("got %v; want %s with %q", err, c.want, c.says)
-			}
+			synctest.Test(t, func(t *testing.T) {
+				column := strings.Index(Volume{Slot: "pvc-1", FilePath: "/pool/volumes/pvc-1.img", NQN: "nqn.2000-02.com.mikrotik:pvc-1", Size: 1 << 30}.addCommand(), "nvme-tcp-export")
+				steps := []step{{`/file print`, nothing()}, {`/disk add`, strings.Replace(c.reply, "COLUMN", fmt.Sprint(column+1), 1)}}
+				if c.confirmed() {
+					for range settle {
+						steps = append(steps, step{`/file print`, nothing()})
+					}
+				}
+				_, err := volumes(t, scripted(t, steps...)).Create(t.Context(), c.request)
+				if KindOf(err) != c.want || !strings.Contains(err.Error(), c.says) || len(err.Error()) > 600 {
+					t.Errorf("got %v; want %s with %q", err, c.want, c.says)
+				}
+			})
 		})
 	}
 }
 
-func TestCreateFindsTheVolumeThatAnEarlierCommandWasStillMaking(t *testing.T) {
-	v := volumes(t, scripted(t,
-		step{`/file print`, looks(poolJSON, poolJSON, "", "", "")},
-		step{`/disk add`, "failure: already have such slot\r\n"},
-		step{`/disk print`, found(diskJSON)},
-	))
-	if got, err := v.Create(t.Context(), oneGiB); err != nil || got != pvc1 {
-		t.Errorf("got %+v, %v", got, err)
+// A device whose words are not known, or that says that something is there, may have made the volume all the same.
+func TestWhateverTheDeviceSaysAVolumeThatIsThereIsTheAnswer(t *testing.T) {
+	for _, said := range []string{"", "OK-", "failure: already have such slot\r\n", "failure: file is in use\r\n", "no such item\r\n",
+		"failure: something else\r\n", "warning: something\r\nOK-NONCE\r\n", "action timed out - try again\r\n"} {
+		v := volumes(t, scripted(t, step{`/file print`, nothing()}, step{`/disk add`, said}, step{`/file print`, shows(diskJSON)}))
+		if got, err := v.Create(t.Context(), oneGiB); err != nil || got != pvc1 {
+			t.Errorf("%q: got %+v, %v", said, got, err)
+		}
 	}
 }
 
-func TestCreateTellsWhenTheDeviceShortenedTheSlot(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		const slot = "pvc-6a2f41d0-0c8e-4a52-9b1e-2f60c1b7a311"
-		steps := []step{{`/file print`, looks(poolJSON, poolJSON, "", "", "")}, {`/disk add`, done}}
-		for range settle {
-			steps = append(steps, step{`where slot=`, found("")})
-		}
-		steps = append(steps, step{`where file-path=`, found(`{"slot":"pvc-6a2f41d0-0c8e-4a52-9b1e-2f6","type":"file"}`)})
-		v := volumes(t, scripted(t, steps...))
-		_, err := v.Create(t.Context(), CreateRequest{Slot: slot, Size: 1 << 30})
-		if KindOf(err) != ErrInvalid || !strings.Contains(err.Error(), shorterSlot) {
-			t.Errorf("got %v", err)
-		}
-	})
+func TestCreateTakesBackWhatTheDevicePutIntoAShorterSlot(t *testing.T) {
+	const slot, short = "pvc-6a2f41d0-0c8e-4a52-9b1e-2f60c1b7a311", "pvc-6a2f41d0-0c8e-4a52-9b1e-2f6"
+	for name, c := range map[string]struct {
+		disk string
+		want Kind
+	}{
+		"its own":        {`{"slot":"` + short + `","type":"file","nvme-tcp-server-nqn":"nqn.2000-02.com.mikrotik:` + slot + `"}`, ErrInvalid},
+		"of another NQN": {`{"slot":"` + short + `","type":"file","nvme-tcp-server-nqn":"nqn.2000-02.com.mikrotik:x"}`, ErrOutcomeUnknown},
+		"of another id":  {`{"slot":"pvc-x","type":"file","nvme-tcp-server-nqn":"nqn.2000-02.com.mikrotik:` + slot + `"}`, ErrOutcomeUnknown},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				steps := []step{{`/file print`, nothing()}, {`/disk add`, done}}
+				for range settle {
+					steps = append(steps, step{`where slot=`, nothing()})
+				}
+				steps = append(steps, step{`where file-path=`, found(c.disk)})
+				if c.want == ErrInvalid {
+					steps = append(steps, step{`/disk set [find slot="` + short + `" and`, done}, step{`/disk remove [find slot="` + short + `" and`, done},
+						step{`/file remove [find name="pool/volumes/` + slot + `.img"]`, done}, step{`/file print`, nothing()})
+				}
+				_, err := volumes(t, scripted(t, steps...)).Create(t.Context(), CreateRequest{Slot: slot, Size: 1 << 30})
+				if KindOf(err) != c.want || c.want == ErrInvalid && !strings.Contains(err.Error(), shorterSlot) {
+					t.Errorf("got %v", err)
+				}
+			})
+		})
+	}
 }
 
 func TestCreateDoesNotClaimWhatItCouldNotReadBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		for name, shown := range map[string]string{"nothing": "", "no export": unexported} {
-			steps := []step{{`/file print`, looks(poolJSON, poolJSON, "", "", "")}, {`/disk add`, done}}
+		for name, c := range map[string]struct {
+			shown string
+			want  Kind
+		}{
+			"nothing":   {nothing(), ErrOutcomeUnknown},
+			"no export": {shows(unexported), ErrOutcomeUnknown},
+			"no disk":   {looks(poolJSON, poolJSON, "", "", fileJSON), ErrOutcomeUnknown},
+			"no file":   {looks(poolJSON, poolJSON, diskJSON, diskJSON, ""), ErrPoolUnavailable},
+			"no size":   {shows(strings.Replace(diskJSON, `"size":1073741824,`, "", 1)), ErrPoolUnavailable},
+		} {
+			steps := []step{{`/file print`, nothing()}, {`/disk add`, done}}
 			for range settle {
-				steps = append(steps, step{`where slot=`, found(shown)})
+				steps = append(steps, step{`where slot=`, c.shown})
 			}
-			if shown == "" {
+			if name == "nothing" {
 				steps = append(steps, step{`where file-path=`, found("")})
 			}
 			got, err := volumes(t, scripted(t, steps...)).Create(t.Context(), oneGiB)
-			if KindOf(err) != ErrOutcomeUnknown || got != (Volume{}) {
+			if KindOf(err) != c.want || got != (Volume{}) {
 				t.Errorf("%s: got %+v, %v", name, got, err)
 			}
 		}
@@ -190,8 +263,7 @@ func TestACallerWhoseTimeEndsLearnsThatTheOutcomeIsUnknown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 		defer cancel()
-		v := volumes(t, scripted(t,
-			step{`/file print`, looks(poolJSON, poolJSON, "", "", "")}, step{`/disk add`, done}, step{`where slot=`, found("")}))
+		v := volumes(t, scripted(t, step{`/file print`, nothing()}, step{`/disk add`, done}, step{`where slot=`, nothing()}))
 		if _, err := v.Create(ctx, oneGiB); KindOf(err) != ErrOutcomeUnknown || !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("got %v", err)
 		}

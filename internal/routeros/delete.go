@@ -7,7 +7,8 @@ import (
 
 // Delete ends the export of a volume, removes its disk and its file, and returns when neither is there any more. It does
 // what is left to do: nothing for a volume that is gone, the file alone where an earlier call removed the disk. A disk
-// in that slot which is not a volume of the base path is ErrInvalid and stays.
+// in that slot which is not a volume of the base path is ErrInvalid and stays. A volume that somebody exported again
+// meanwhile stays too, as ErrOutcomeUnknown.
 func (v *Volumes) Delete(ctx context.Context, slot string) error {
 	return withOp("delete volume", v.delete(ctx, slot))
 }
@@ -18,41 +19,45 @@ func (v *Volumes) delete(ctx context.Context, slot string) error {
 		return err
 	}
 	here, err := v.look(ctx, want)
-	if err != nil || here.disk == nil && here.file == nil {
+	if err != nil {
 		return err
 	}
-	if here.user != "" {
-		return &Error{Kind: ErrInUse, Text: oneLine(fmt.Sprintf("the file %s belongs to the disk in slot %q", want.FilePath, here.user)),
-			Remedy: "remove that disk by hand, or keep the file"}
+	if here.user != nil {
+		return inUse(here.user, want)
 	}
+	exported := false
 	if here.disk != nil {
-		if err := v.removeDisk(ctx, here.disk, want); err != nil {
+		have, err := here.volume(want)
+		// A disk whose file is gone, or cannot be measured, is one to be removed all the same.
+		if err != nil && KindOf(err) != ErrPoolUnavailable {
 			return err
 		}
+		exported = have.Exported
 	}
-	// RouterOS leaves the file when a disk is removed.
-	if err := v.writeGone(ctx, fmt.Sprintf(`/file remove [find name=%s]`, quoted(want.fileName()))); err != nil {
+	if here.disk == nil && here.file == nil {
+		return nil
+	}
+	if err := v.remove(ctx, want, here.disk != nil, exported); err != nil {
 		return err
 	}
 	return v.confirmGone(ctx, want)
 }
 
-func (v *Volumes) removeDisk(ctx context.Context, disk record, want Volume) error {
-	have, err := volumeOf(disk)
-	if err != nil {
-		return err
+// remove gives the commands of a deletion. None of them tells whether it found anything to remove.
+func (v *Volumes) remove(ctx context.Context, w Volume, disk, exported bool) error {
+	var commands []string
+	if exported {
+		commands = append(commands, w.unexportCommand())
 	}
-	if have.FilePath != want.FilePath {
-		err := invalid("the disk in slot %s has the file %s, not %s", want.Slot, have.FilePath, want.FilePath)
-		err.Remedy = "set the base path to that of the file, or remove the disk by hand"
-		return err
+	if disk {
+		commands = append(commands, w.removeDiskCommand())
 	}
-	if have.Exported {
-		if err := v.writeGone(ctx, fmt.Sprintf(`/disk set [find slot=%s] nvme-tcp-export=no`, quoted(want.Slot))); err != nil {
+	for _, command := range append(commands, w.removeFileCommand()) {
+		if err := v.writeGone(ctx, command); err != nil {
 			return err
 		}
 	}
-	return v.writeGone(ctx, fmt.Sprintf(`/disk remove [find slot=%s]`, quoted(want.Slot)))
+	return nil
 }
 
 // confirmGone looks until disk and file are gone. A removal by a [find] that matches nothing succeeds without a word, so
@@ -63,15 +68,23 @@ func (v *Volumes) confirmGone(ctx context.Context, want Volume) error {
 	err := await(ctx, func() (bool, error) {
 		var err error
 		here, err = v.look(ctx, want)
-		gone = err == nil && here.disk == nil && here.file == nil
+		gone = err == nil && here.disk == nil && here.file == nil && here.user == nil
 		return gone, err
 	})
-	if err != nil || gone {
+	switch {
+	case err != nil || gone:
 		return err
+	case here.user != nil:
+		return inUse(here.user, want)
 	}
 	left := "disk in slot " + want.Slot
 	if here.disk == nil {
 		left = "file " + want.fileName()
 	}
 	return &Error{Kind: ErrOutcomeUnknown, Text: "the " + left + " is still there", Remedy: "repeat the deletion; see who uses it: /disk print"}
+}
+
+func inUse(user record, want Volume) *Error {
+	return &Error{Kind: ErrInUse, Text: oneLine(fmt.Sprintf("the file %s belongs to the disk in slot %q", want.FilePath, user.text("slot"))),
+		Remedy: "remove that disk by hand, or keep the file"}
 }

@@ -11,9 +11,9 @@ import (
 func TestDeleteUnexportsRemovesDiskAndFileAndLooksAgain(t *testing.T) {
 	v := volumes(t, scripted(t,
 		step{`/file print`, looks(poolJSON, poolJSON, diskJSON, diskJSON, fileJSON)},
-		step{`/disk set [find slot="pvc-1"] nvme-tcp-export=no;`, done},
-		step{`/disk remove [find slot="pvc-1"];`, done},
-		step{`/file remove [find name="pool/volumes/pvc-1.img"];`, done},
+		step{`/disk set [find slot="pvc-1" and type=file and file-path="/pool/volumes/pvc-1.img"] nvme-tcp-export=no;`, done},
+		step{`/disk remove [find slot="pvc-1" and type=file and file-path="/pool/volumes/pvc-1.img" and !nvme-tcp-export];`, done},
+		step{`:if ([:len [/disk find file-path="/pool/volumes/pvc-1.img"]] = 0) do={/file remove [find name="pool/volumes/pvc-1.img"]};`, done},
 		step{`/file print`, looks(poolJSON, poolJSON, "", "", "")},
 	))
 	if err := v.Delete(t.Context(), "pvc-1"); err != nil {
@@ -50,6 +50,7 @@ func TestDeleteTouchesNothingThatIsNotTheVolume(t *testing.T) {
 	}{
 		"hardware in the slot":   {looks(poolJSON, "", `{"slot":"pvc-1","type":"hardware"}`, "", ""), ErrInvalid},
 		"another file":           {looks(poolJSON, "", elsewhere, "", ""), ErrInvalid},
+		"and without the file":   {looks(poolJSON, "", "", strings.Replace(diskJSON, `"slot":"pvc-1"`, `"slot":"x"`, 1), ""), ErrInUse},
 		"the file of another":    {looks(poolJSON, "", "", strings.Replace(diskJSON, `"slot":"pvc-1"`, `"slot":"x"`, 1), fileJSON), ErrInUse},
 		"no pool to look at":     {looks("", "", "", "", ""), ErrPoolUnavailable},
 		"a pool not mounted":     {looks("", `{"slot":"pool","type":"raid","size":214748364800}`, diskJSON, diskJSON, ""), ErrPoolUnavailable},
@@ -91,6 +92,19 @@ func TestDeleteDoesNotClaimWhatIsStillThere(t *testing.T) {
 		}
 		err := volumes(t, scripted(t, steps...)).Delete(t.Context(), "pvc-1")
 		if KindOf(err) != ErrOutcomeUnknown || !strings.Contains(err.Error(), "file pool/volumes/pvc-1.img is still there") {
+			t.Errorf("got %v", err)
+		}
+	})
+}
+
+func TestDeleteLooksAgainForAnotherDiskOverTheFile(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		other := strings.Replace(diskJSON, `"slot":"pvc-1"`, `"slot":"x"`, 1)
+		steps := []step{{`/file print`, looks(poolJSON, poolJSON, "", "", fileJSON)}, {`/file remove`, done}}
+		for range settle {
+			steps = append(steps, step{`/file print`, looks(poolJSON, poolJSON, "", other, fileJSON)})
+		}
+		if err := volumes(t, scripted(t, steps...)).Delete(t.Context(), "pvc-1"); KindOf(err) != ErrInUse {
 			t.Errorf("got %v", err)
 		}
 	})

@@ -6,7 +6,7 @@ import (
 )
 
 // Expand makes a volume at least so large, rounded up to whole MiB, and returns what it has read back. A volume that is
-// large enough stays as it is: no command here makes one smaller.
+// large enough stays as it is: no command here makes one smaller, however late it arrives.
 func (v *Volumes) Expand(ctx context.Context, slot string, size int64) (Volume, error) {
 	volume, err := v.expand(ctx, slot, size)
 	return volume, withOp("expand volume", err)
@@ -21,45 +21,48 @@ func (v *Volumes) expand(ctx context.Context, slot string, size int64) (Volume, 
 		return Volume{}, err
 	}
 	here, err := v.look(ctx, want)
+	for range maxRaces {
+		if err != nil {
+			return Volume{}, err
+		}
+		var have Volume
+		if have, err = here.volume(want); err != nil {
+			return Volume{}, err
+		}
+		if have.Size >= size {
+			return have, nil
+		}
+		if err := here.pool.hold(want.Size - have.Size); err != nil {
+			return Volume{}, err
+		}
+		if err := v.write(ctx, want.growCommand(have.Size)); err != nil {
+			return Volume{}, err
+		}
+		here, err = v.resized(ctx, want, have.Size)
+	}
 	if err != nil {
 		return Volume{}, err
 	}
-	if here.disk == nil {
-		return Volume{}, &Error{Kind: ErrNotFound, Text: "no disk has the slot " + slot}
-	}
-	have, err := volumeOf(here.disk)
-	switch {
-	case err != nil:
-		return Volume{}, err
-	case have.FilePath != want.FilePath:
-		return Volume{}, invalid("the disk in slot %s has the file %s, not %s", slot, have.FilePath, want.FilePath)
-	case have.Size == 0:
-		return Volume{}, &Error{Kind: ErrPoolUnavailable, Text: "the device does not know the size of " + have.FilePath}
-	case have.Size >= size:
-		return have, nil
-	}
-	if err := here.pool.hold(want.Size - have.Size); err != nil {
-		return Volume{}, err
-	}
-	if err := v.write(ctx, fmt.Sprintf(`/disk set [find slot=%s] file-size=%s`, quoted(slot), sizeText(want.Size))); err != nil {
-		return Volume{}, err
-	}
-	return v.confirmSize(ctx, want)
+	return Volume{}, &Error{Kind: ErrOutcomeUnknown, Text: "others kept changing the size of the volume", Remedy: remedies[ErrOutcomeUnknown]}
 }
 
-// confirmSize reads the volume back until it has grown.
-func (v *Volumes) confirmSize(ctx context.Context, want Volume) (have Volume, err error) {
+// maxRaces is how often a volume that somebody else grows at the same time is looked at again.
+const maxRaces = 3
+
+// resized looks at the volume until it has another size than before.
+func (v *Volumes) resized(ctx context.Context, want Volume, before int64) (here presence, err error) {
+	var have Volume
 	err = await(ctx, func() (bool, error) {
 		var err error
-		have, err = v.get(ctx, want.Slot)
-		return have.Size >= want.Size, err
+		if here, err = v.look(ctx, want); err != nil {
+			return false, err
+		}
+		have, err = here.volume(want)
+		return err == nil && have.Size != before, unless(err, ErrPoolUnavailable)
 	})
-	if err == nil && have.Size < want.Size {
-		err = &Error{Kind: ErrOutcomeUnknown, Text: fmt.Sprintf("the volume still has %d bytes, not %d", have.Size, want.Size),
+	if err == nil && have.Size == before {
+		err = &Error{Kind: ErrOutcomeUnknown, Text: fmt.Sprintf("the volume still has %d bytes, not %d", before, want.Size),
 			Remedy: remedies[ErrOutcomeUnknown]}
 	}
-	if err != nil {
-		return Volume{}, err
-	}
-	return have, nil
+	return here, err
 }

@@ -64,7 +64,7 @@ type listing struct {
 
 var fileDisks = listing{
 	selection:  selection{"/disk", "type=file"},
-	properties: "slot,type,size,file-path,file-size,nvme-tcp-export,nvme-tcp-server-port,nvme-tcp-server-nqn",
+	properties: "slot,type,size,file-path,nvme-tcp-export,nvme-tcp-server-port,nvme-tcp-server-nqn",
 	key:        "slot",
 }
 

@@ -6,7 +6,7 @@ import "context"
 type presence struct {
 	disk record // the disk in its slot, nil if there is none
 	file record // its file, nil if there is none
-	user string // another slot that has the file, "" if there is none
+	user record // a disk in another slot that has the file, nil if there is none
 	pool Pool   // mounted
 }
 
@@ -26,10 +26,38 @@ func (v *Volumes) look(ctx context.Context, want Volume) (presence, error) {
 		return presence{}, err
 	}
 	for _, user := range found[3] {
-		if slot := user.text("slot"); slot != want.Slot {
-			here.user = slot
+		if user.text("slot") != want.Slot {
+			here.user = user
 		}
 	}
 	here.file, err = one(found[4], "name", want.fileName())
 	return here, err
+}
+
+// volume reads the disk in the slot as the volume, which it is with the volume's file alone. A volume whose size or file
+// is not to be seen is ErrPoolUnavailable, and returned with it: RouterOS shows a disk before the file system below is
+// ready, and also when the file is gone.
+func (here presence) volume(want Volume) (Volume, error) {
+	if here.disk == nil {
+		return Volume{}, noDisk(want.Slot)
+	}
+	have, err := volumeOf(here.disk)
+	switch {
+	case err != nil:
+		return Volume{}, err
+	case have.FilePath != want.FilePath:
+		err := invalid("the disk in slot %s has the file %s, not %s", want.Slot, have.FilePath, want.FilePath)
+		err.Remedy = "set the base path to that of the file, or remove the disk by hand"
+		return Volume{}, err
+	case have.Size == 0:
+		return have, &Error{Kind: ErrPoolUnavailable, Text: "the device does not know the size of " + have.FilePath}
+	case here.file == nil:
+		return have, &Error{Kind: ErrPoolUnavailable, Text: "the disk in slot " + want.Slot + " is there, and its file " + want.FilePath + " is not",
+			Remedy: "if it stays away, the data is lost: delete the volume"}
+	}
+	return have, nil
+}
+
+func noDisk(slot string) *Error {
+	return &Error{Kind: ErrNotFound, Text: "no disk has the slot " + slot}
 }

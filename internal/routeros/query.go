@@ -133,13 +133,15 @@ func (v *Volumes) write(ctx context.Context, command string) error {
 	}
 	text, complete := beforeSentinel(output[:min(len(output), maxReply)], nonce)
 	switch {
+	case strings.TrimSpace(printable(text)) == "" && complete:
+		return nil
+	case complete: // a refusal would have ended the line before its sentinel
+		return unknownOutcome("the device confirmed the command and also said: " + text)
 	case strings.TrimSpace(printable(text)) != "":
 		return refusal(text, command)
-	case !complete:
-		return &Error{Kind: ErrOutcomeUnknown, Text: "the device did not confirm the command", Remedy: remedies[ErrOutcomeUnknown],
-			Cause: ErrTruncated}
 	}
-	return nil
+	return &Error{Kind: ErrOutcomeUnknown, Text: "the device did not confirm the command", Remedy: remedies[ErrOutcomeUnknown],
+		Cause: ErrTruncated}
 }
 
 // writeGone is write for a removal: that there is nothing to remove is no failure.

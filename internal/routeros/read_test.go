@@ -106,7 +106,8 @@ func TestExpandOnlyGrows(t *testing.T) {
 	before := step{`/file print`, looks(poolJSON, poolJSON, diskJSON, diskJSON, fileJSON)}
 	t.Run("to more", func(t *testing.T) {
 		v := volumes(t, scripted(t, before,
-			step{`/disk set [find slot="pvc-1"] file-size=2G;`, done}, step{`where slot="pvc-1"`, found(grown)}))
+			step{`/disk set [find slot="pvc-1" and type=file and file-path="/pool/volumes/pvc-1.img" and size=1073741824] file-size=2G;`, done},
+			step{`where slot="pvc-1"`, shows(grown)}))
 		if got, err := v.Expand(t.Context(), "pvc-1", 2<<30-5); err != nil || got.Size != 2<<30 {
 			t.Errorf("got %+v, %v", got, err)
 		}
@@ -133,7 +134,7 @@ func TestExpandOnlyGrows(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			steps := []step{before, {`file-size=2G`, done}}
 			for range settle {
-				steps = append(steps, step{`where slot=`, found(diskJSON)})
+				steps = append(steps, step{`where slot=`, shows(diskJSON)})
 			}
 			if _, err := volumes(t, scripted(t, steps...)).Expand(t.Context(), "pvc-1", 2<<30); KindOf(err) != ErrOutcomeUnknown {
 				t.Errorf("got %v", err)

@@ -40,6 +40,12 @@ func looks(poolByMount, poolBySlot, diskBySlot, diskByFile, file string) string 
 	return fmt.Sprintf("[%s]\r\n[%s]\r\n[%s]\r\n[%s]\r\n[%s]\r\nOK-NONCE\r\n", poolByMount, poolBySlot, diskBySlot, diskByFile, file)
 }
 
+// shows is the reply to the look at one volume while its disk is like this, with its file.
+func shows(disk string) string { return looks(poolJSON, poolJSON, disk, disk, fileJSON) }
+
+// nothing is the reply to the look at one volume where there is none.
+func nothing() string { return looks(poolJSON, poolJSON, "", "", "") }
+
 const (
 	poolJSON = `{".id":"*1","free":107374182400,"fs":"ext4","mount-point":"pool","mounted":true,"size":214748364800,"slot":"pool","type":"partition"}`
 	fileJSON = `{".id":"**a b","name":"pool/volumes/pvc-1.img","size":1073741824,"type":".img file"}`

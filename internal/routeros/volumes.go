@@ -24,9 +24,10 @@ type VolumesConfig struct {
 // Volumes are the file-backed disks of a device that are exported over NVMe/TCP: a disk with the volume's id as its slot,
 // over a file of the same name in the base path.
 //
-// Its methods hold no state and are safe for concurrent use, but two operations on the same slot at a time undo each
-// other: the caller must not start them. Each may be repeated after any failure and then goes on where the last one
-// stopped.
+// Its methods hold no state and are safe for concurrent use, also by several controllers: the device decides by what it
+// finds when a command arrives, not by what was read before. Of a creation and a deletion of the same volume at a time
+// either may win, and the other is ErrOutcomeUnknown. Each method may be repeated after any failure and then goes on
+// where the last one stopped.
 type Volumes struct {
 	x         Executor
 	base      string // without slashes at its ends
@@ -115,7 +116,7 @@ func (v *Volumes) get(ctx context.Context, slot string) (Volume, error) {
 		return Volume{}, err
 	}
 	if disk == nil {
-		return Volume{}, &Error{Kind: ErrNotFound, Text: "no disk has the slot " + slot}
+		return Volume{}, noDisk(slot)
 	}
 	return volumeOf(disk)
 }
@@ -128,7 +129,8 @@ func volumeOf(disk record) (Volume, error) {
 	if err := checkType(disk); err != nil {
 		return Volume{}, err
 	}
-	size, err := diskSize(disk)
+	// Not file-size: it is what the disk was given, rounded in print, or "auto", and proves no file.
+	size, err := disk.bytes("size")
 	if err != nil {
 		return Volume{}, malformed(err)
 	}
@@ -149,15 +151,6 @@ func checkType(disk record) error {
 		return invalid("the disk in slot %q is of type %q, not file", disk.text("slot"), kind)
 	}
 	return nil
-}
-
-// diskSize prefers size, which is exact in every form; file-size is rounded in print and may be "auto".
-func diskSize(disk record) (int64, error) {
-	size, err := disk.bytes("size")
-	if err == nil && size == 0 {
-		size, _ = disk.bytes("file-size")
-	}
-	return size, err
 }
 
 func malformed(cause error) *Error { return &Error{Kind: ErrMalformed, Text: oneLine(cause.Error())} }
