@@ -35,6 +35,8 @@ type DeviceOptions struct {
 	// SlotLimit is the most characters a slot may have; 0: no limit. RouterOS fact: one driver limits it to 32, another
 	// used 40.
 	SlotLimit int
+	// ShortenSlots cuts a slot that is too long instead of refusing it.
+	ShortenSlots bool
 	// KeepExported refuses to remove a disk that is still exported. What a device does is not known.
 	KeepExported bool
 	// Careless obeys what loses data: a smaller file-size, the removal of a file that a disk uses, and a disk to be added

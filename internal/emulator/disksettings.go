@@ -14,6 +14,9 @@ func (d *Device) apply(k *disk, parameters map[string]any, isNew bool) error {
 		var err error
 		switch name {
 		case "slot":
+			if d.options.ShortenSlots && len(value) > d.options.SlotLimit {
+				value = value[:d.options.SlotLimit]
+			}
 			next.slot, err = value, d.checkSlot(value, k)
 		case "comment":
 			next.comment = value

@@ -58,7 +58,7 @@ func TestDeleteTouchesNothingThatIsNotTheVolume(t *testing.T) {
 		"another file listed":    {looks(poolJSON, "", "", "", strings.ReplaceAll(fileJSON, "pvc-1", "pvc-2")), ErrMalformed},
 		"nothing at all":         {"", ErrTruncated},
 		"an empty answer":        {"OK-NONCE\r\n", ErrMalformed},
-		"words instead of lists": {"something went wrong\r\nOK-NONCE\r\n", ErrFailure},
+		"words instead of lists": {"something went wrong\r\nOK-NONCE\r\n", ErrMalformed},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if err := volumes(t, scripted(t, step{`/file print`, c.reply})).Delete(t.Context(), "pvc-1"); KindOf(err) != c.want {

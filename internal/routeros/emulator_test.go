@@ -167,6 +167,29 @@ func TestAnOrphanFileIsNotBuiltOnButMayBeDeleted(t *testing.T) {
 	})
 }
 
+func TestAVolumeWithoutItsFileIsNoVolume(t *testing.T) {
+	for name, options := range map[string]emulator.DeviceOptions{"no size": {Careless: true}, "a file-size": {Careless: true, FileSizeAlone: true}} {
+		t.Run(name, func(t *testing.T) {
+			onDevice(t, options, func(t *testing.T, device *emulator.Device, v *Volumes) {
+				device.Run(t.Context(), "admin", Volume{Slot: "pvc-1", FilePath: "/" + file1, Size: 1 << 30, NQN: pvc1.NQN, Port: 4420}.addCommand())
+				device.Run(t.Context(), "admin", `/file remove [find name="`+file1+`"]`)
+				if got, err := v.Create(t.Context(), oneGiB); KindOf(err) != ErrPoolUnavailable {
+					t.Errorf("create: got %+v, %v", got, err)
+				}
+				if got, err := v.Expand(t.Context(), "pvc-1", 1<<30); KindOf(err) != ErrPoolUnavailable {
+					t.Errorf("expand: got %+v, %v", got, err)
+				}
+				if got, err := v.Get(t.Context(), "pvc-1"); err != nil || got.Size != 0 {
+					t.Errorf("get: got %+v, %v", got, err)
+				}
+				if err := v.Delete(t.Context(), "pvc-1"); err != nil {
+					t.Errorf("delete: %v", err)
+				}
+			})
+		})
+	}
+}
+
 func TestAnExportThatWasTakenBackIsMadeAgain(t *testing.T) {
 	onDevice(t, emulator.DeviceOptions{}, func(t *testing.T, device *emulator.Device, v *Volumes) {
 		if _, err := v.Create(t.Context(), oneGiB); err != nil {
@@ -190,11 +213,12 @@ func TestADeviceSaysWhyItCannot(t *testing.T) {
 		want    Kind
 		says    string
 	}{
-		"no rose-storage": {emulator.DeviceOptions{NoRoseStorage: true}, oneGiB, ErrRoseStorageMissing, "rose-storage"},
-		"a short slot":    {emulator.DeviceOptions{SlotLimit: 32}, long, ErrInvalid, "--volume-id-format=short"},
-		"too much":        {emulator.DeviceOptions{}, CreateRequest{Slot: "x", Size: 9 << 40}, ErrNoSpace, "free"},
-		"no directory":    {emulator.DeviceOptions{Directories: []string{"pool/other"}}, oneGiB, ErrFailure, "directory"},
-		"no pool":         {emulator.DeviceOptions{Pools: []emulator.Pool{{Slot: "raid10", Size: 1 << 40}}}, oneGiB, ErrPoolUnavailable, "pool"},
+		"no rose-storage":  {emulator.DeviceOptions{NoRoseStorage: true}, oneGiB, ErrRoseStorageMissing, "rose-storage"},
+		"a short slot":     {emulator.DeviceOptions{SlotLimit: 32}, long, ErrInvalid, "--volume-id-format=short"},
+		"a slot cut short": {emulator.DeviceOptions{SlotLimit: 32, ShortenSlots: true, KeepExported: true}, long, ErrInvalid, "--volume-id-format=short"},
+		"too much":         {emulator.DeviceOptions{}, CreateRequest{Slot: "x", Size: 9 << 40}, ErrNoSpace, "free"},
+		"no directory":     {emulator.DeviceOptions{Directories: []string{"pool/other"}}, oneGiB, ErrFailure, "directory"},
+		"no pool":          {emulator.DeviceOptions{Pools: []emulator.Pool{{Slot: "raid10", Size: 1 << 40}}}, oneGiB, ErrPoolUnavailable, "pool"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			onDevice(t, c.options, func(t *testing.T, device *emulator.Device, v *Volumes) {
@@ -204,6 +228,9 @@ func TestADeviceSaysWhyItCannot(t *testing.T) {
 				}
 				if _, there := device.FileSize("pool/volumes/" + c.request.Slot + ".img"); there {
 					t.Error("a file was left behind")
+				}
+				if left := device.Run(t.Context(), "admin", `:put [:len [/disk find where type=file]]`).Output; left != "0\r\n" {
+					t.Errorf("%s disks were left behind", left)
 				}
 			})
 		})

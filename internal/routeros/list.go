@@ -126,7 +126,7 @@ func (v *Volumes) count(ctx context.Context, l listing) (int, error) {
 	}
 	count, err := strconv.Atoi(strings.TrimSpace(text))
 	if err != nil || count < 0 {
-		return 0, refusal(text, "")
+		return 0, unread(text, "")
 	}
 	return count, nil
 }

@@ -131,7 +131,7 @@ func TestListSaysWhatIsWrong(t *testing.T) {
 	}{
 		"no rose-storage": {[]step{{":len", count}, {"proplist", "input does not match any value of value-name\r\n"}}, ErrRoseStorageMissing},
 		"no permission":   {[]step{{":len", "not enough permissions\r\n"}}, ErrNotAllowed},
-		"no count":        {[]step{{":len", "many\r\nOK-NONCE\r\n"}}, ErrFailure},
+		"no count":        {[]step{{":len", "many\r\nOK-NONCE\r\n"}}, ErrMalformed},
 		"a cut page":      {[]step{{":len", count}, {"proplist", "[" + diskJSON}}, ErrTruncated},
 		"a mad size":      {[]step{{":len", count}, {"proplist", strings.Replace(found(diskJSON), `"size":1073741824`, `"size":"big"`, 1)}}, ErrMalformed},
 	} {

@@ -27,29 +27,27 @@ func (v *Volumes) Capacity(ctx context.Context) (Pool, error) {
 	return pool, withOp("capacity", err)
 }
 
-// poolSelections look for the pool by its mount point, and by its name for the case that it is not mounted.
+// poolSelections look for the pool by its mount point, and by its name to tell what is not mounted.
 func (v *Volumes) poolSelections() []selection {
 	return []selection{disksWhere("mount-point", v.pool), disksWhere("slot", v.pool)}
 }
 
-// poolOf reads the answers to poolSelections.
+// poolOf reads the answers to poolSelections. A disk that only has the name may be mounted somewhere else: then files in
+// the base path would fill the system's own storage.
 func (v *Volumes) poolOf(found [][]record) (Pool, error) {
 	disk, err := one(found[0], "mount-point", v.pool)
-	if err == nil && disk == nil {
-		disk, err = one(found[1], "slot", v.pool)
-	}
 	if err != nil {
 		return Pool{}, err
 	}
 	if disk == nil {
-		return Pool{}, v.noPool("no disk is mounted at %s")
+		return v.unmounted(found[1])
 	}
 	mounted, err := disk.flag("mounted")
 	if err != nil {
 		return Pool{}, malformed(err)
 	}
 	// Only a mounted file system has free space, and before 7.20 flags are not among the values.
-	mounted = disk.text("mount-point") != "" && disk.has("free") && (mounted || !disk.has("mounted"))
+	mounted = disk.has("free") && (mounted || !disk.has("mounted"))
 	pool := Pool{Slot: disk.text("slot"), MountPoint: v.pool, FileSystem: disk.text("fs"), RAIDState: disk.text("state"), Mounted: mounted}
 	if !mounted {
 		return pool, nil
@@ -64,6 +62,18 @@ func (v *Volumes) poolOf(found [][]record) (Pool, error) {
 		return Pool{}, &Error{Kind: ErrMalformed, Text: fmt.Sprintf("%d bytes free of %d", pool.Free, pool.Size)}
 	}
 	return pool, nil
+}
+
+// unmounted is the pool that is not mounted, where its name is to be seen at least.
+func (v *Volumes) unmounted(named []record) (Pool, error) {
+	disk, err := one(named, "slot", v.pool)
+	if err == nil && disk == nil {
+		err = v.noPool("no disk is mounted at %s")
+	}
+	if err != nil {
+		return Pool{}, err
+	}
+	return Pool{Slot: disk.text("slot"), MountPoint: v.pool, FileSystem: disk.text("fs"), RAIDState: disk.text("state")}, nil
 }
 
 func (v *Volumes) noPool(format string) *Error {

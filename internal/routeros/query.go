@@ -64,7 +64,7 @@ func (v *Volumes) readJSON(ctx context.Context, command string, n int) ([][]reco
 		return lists, nil
 	}
 	if _, rest := scanRecords(text); strings.TrimSpace(rest) != "" {
-		return nil, refusal(rest, command)
+		return nil, unread(rest, command)
 	}
 	return nil, &Error{Kind: ErrMalformed, Text: oneLine(text), Cause: err}
 }
@@ -87,7 +87,7 @@ func (v *Volumes) readText(ctx context.Context, selections []selection) ([][]rec
 		list, err := parseDetail(text)
 		if err != nil {
 			if looksRefused(text) {
-				return nil, refusal(text, command)
+				return nil, unread(text, command)
 			}
 			return nil, malformed(err)
 		}
@@ -115,9 +115,21 @@ func (v *Volumes) ask(ctx context.Context, command string) (string, error) {
 		return text, nil
 	}
 	if _, rest := scanRecords(text); looksRefused(rest) {
-		return "", refusal(rest, command)
+		return "", unread(rest, command)
 	}
 	return "", &Error{Kind: ErrTruncated, Text: truncation(output), Remedy: remedies[ErrTruncated]}
+}
+
+// unread is the error for words where a read should have printed data. Only what says that reading itself is not possible
+// here keeps its kind. The rest says nothing about the item: that there is none follows from a whole list without it
+// alone, and that something exists, is in use or failed is no answer to a read.
+func unread(text, command string) *Error {
+	err := refusal(text, command)
+	switch err.Kind {
+	case ErrNotAllowed, ErrUnsupported, ErrRoseStorageMissing, ErrPoolUnavailable:
+		return err
+	}
+	return &Error{Kind: ErrMalformed, Text: err.Text, Remedy: remedies[ErrTruncated]}
 }
 
 // write runs a command that changes something and prints nothing when it worked.
@@ -161,7 +173,7 @@ func one(list []record, property, value string) (record, error) {
 	if len(list) == 0 {
 		return nil, nil
 	}
-	if got := list[0].text(property); strings.TrimPrefix(got, "/") != strings.TrimPrefix(value, "/") {
+	if got := list[0].text(property); strings.Trim(got, "/") != strings.Trim(value, "/") {
 		return nil, &Error{Kind: ErrMalformed, Text: oneLine(fmt.Sprintf("asked for the %s %s, got %s", property, value, got))}
 	}
 	return list[0], nil

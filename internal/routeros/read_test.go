@@ -28,7 +28,7 @@ var hostile = map[string]struct {
 	"a value with a sentinel":   {strings.Replace(found(diskJSON), "pvc-1.img", "OK-NONCE", 1), ""},
 	"5 MiB":                     {"[" + strings.Repeat(diskJSON+",", 5<<20/len(diskJSON)) + diskJSON + "]\r\nOK-NONCE\r\n", ErrMalformed},
 	"deep nesting":              {strings.Repeat("[", 100_000) + "\r\nOK-NONCE\r\n", ErrMalformed},
-	"a number":                  {"5\r\nOK-NONCE\r\n", ErrFailure},
+	"a number":                  {"5\r\nOK-NONCE\r\n", ErrMalformed},
 	"a null item":               {"[null]\r\nOK-NONCE\r\n", ErrMalformed},
 	"a list in a list":          {"[[" + diskJSON + "]]\r\nOK-NONCE\r\n", ErrMalformed},
 	"another volume":            {strings.ReplaceAll(found(diskJSON), "pvc-1", "pvc-2"), ErrMalformed},
@@ -40,8 +40,19 @@ var hostile = map[string]struct {
 	"a size that is a list":     {strings.ReplaceAll(found(diskJSON), "1073741824", "[1]"), ""},
 	"a port that is none":       {strings.ReplaceAll(found(diskJSON), "4420", "70000"), ErrMalformed},
 	"an export that is neither": {strings.ReplaceAll(found(diskJSON), "true", `"maybe"`), ErrMalformed},
-	"words before":              {"progress: 1%\r\n" + found(diskJSON), ErrFailure},
-	"words after":               {"[" + diskJSON + "]\r\ninterrupted\r\nOK-NONCE\r\n", ErrFailure},
+	"words before":              {"progress: 1%\r\n" + found(diskJSON), ErrMalformed},
+	"words after":               {"[" + diskJSON + "]\r\ninterrupted\r\nOK-NONCE\r\n", ErrMalformed},
+	"no such item":              {"no such item\r\n", ErrMalformed},
+	"no such item, and all":     {"no such item\r\nOK-NONCE\r\n", ErrMalformed},
+	"no list, and no such item": {"[]\r\nno such item (4)\r\n", ErrMalformed},
+	"expected item id":          {"expected item id (line 1 column 9)\r\n", ErrMalformed},
+	"already":                   {"failure: already have such entry\r\n", ErrMalformed},
+	"in use":                    {"failure: device is busy\r\n", ErrMalformed},
+	"no space":                  {"failure: not enough space\r\n", ErrMalformed},
+	"timed out":                 {"action timed out - try again\r\n", ErrMalformed},
+	"another failure":           {"failure: something\r\n", ErrMalformed},
+	"an empty string":           {"\"\"\r\nOK-NONCE\r\n", ErrMalformed},
+	"null":                      {"null\r\nOK-NONCE\r\n", ErrMalformed},
 	"refused":                   {"not enough permissions\r\n", ErrNotAllowed},
 	"refused after the answer":  {"[" + diskJSON + "]\r\nfailure: not allowed by device-mode\r\n", ErrNotAllowed},
 	"a slot with in use in it":  {"[" + strings.Replace(diskJSON, `"slot"`, `"comment":"in use, busy, invalid","slot"`, 1), ErrTruncated},
@@ -78,13 +89,12 @@ func TestPrintDetailIsReadWhereThereIsNoSerialize(t *testing.T) {
 		step{`/disk print detail where slot="` + slot + `"; :put "OK-`, first + done},
 		step{`:serialize`, refused},
 		step{`/disk print detail where slot="pvc-2";`, " 1 B" + second + done},
-		step{`:serialize`, refused},
-		step{`/disk print detail where slot="pvc-3";`, sample(t, "detail-legend.txt") + done},
-		step{`:serialize`, refused},
-		step{`/disk print detail where slot="pvc-4";`, "no such item\r\n"},
-		step{`:serialize`, refused},
-		step{`/disk print detail where slot="pvc-5";`, "no such item\r\n" + done},
 	))
+	steps := map[string][]step{
+		"pvc-3": {{`:serialize`, refused}, {`/disk print detail where slot="pvc-3";`, sample(t, "detail-legend.txt") + done}},
+		"pvc-4": {{`:serialize`, refused}, {`/disk print detail where slot="pvc-4";`, "no such item\r\n"}},
+		"pvc-5": {{`:serialize`, refused}, {`/disk print detail where slot="pvc-5";`, "no such item\r\n" + done}},
+	}
 	got, err := v.Get(t.Context(), slot)
 	want := Volume{Slot: slot, FilePath: "/pool/volumes/" + slot + ".img", Size: 53687091200, NQN: "nqn.2000-02.com.mikrotik:" + slot, Port: 4420, Exported: true}
 	if err != nil || got != want {
@@ -94,9 +104,10 @@ func TestPrintDetailIsReadWhereThereIsNoSerialize(t *testing.T) {
 	if err != nil || got.Size != 1<<30 || got.Exported {
 		t.Errorf("got %+v, %v", got, err)
 	}
-	for _, slot := range []string{"pvc-3", "pvc-4", "pvc-5"} {
-		if got, err := v.Get(t.Context(), slot); KindOf(err) != ErrNotFound {
-			t.Errorf("got %+v, %v", got, err)
+	for slot, want := range map[string]Kind{"pvc-3": ErrNotFound, "pvc-4": ErrMalformed, "pvc-5": ErrMalformed} {
+		step, ok := steps[slot]
+		if got, err := volumes(t, scripted(t, step...)).Get(t.Context(), slot); KindOf(err) != want || !ok {
+			t.Errorf("%s: got %+v, %v", slot, got, err)
 		}
 	}
 }
@@ -160,9 +171,11 @@ func TestCapacityTellsAMountedPoolFromAnUnmountedAndAMissingOne(t *testing.T) {
 			"\r\n[]\r\n" + done, Pool{Slot: "raid10", MountPoint: "raid10", FileSystem: "xfs", Size: 16003143565312, Free: 14789895307264, Mounted: true, RAIDState: "clean"}, ""},
 		"without its flag":     {"pool", "[" + strings.Replace(poolJSON, `"mounted":true,`, "", 1) + "]\r\n[]\r\n" + done, Pool{Slot: "pool", MountPoint: "pool", FileSystem: "ext4", Size: 214748364800, Free: 107374182400, Mounted: true}, ""},
 		"not mounted":          {"pool", "[]\r\n" + `[{"slot":"pool","type":"raid","size":214748364800,"mounted":false}]` + "\r\n" + done, Pool{Slot: "pool", MountPoint: "pool"}, ""},
+		"mounted elsewhere":    {"pool", "[]\r\n[" + strings.Replace(poolJSON, `"mount-point":"pool"`, `"mount-point":"other"`, 1) + "]\r\n" + done, Pool{Slot: "pool", MountPoint: "pool", FileSystem: "ext4"}, ""},
+		"another mount point":  {"pool", "[" + strings.Replace(poolJSON, `"mount-point":"pool"`, `"mount-point":"/pool/"`, 1) + "]\r\n[]\r\n" + done, Pool{Slot: "pool", MountPoint: "pool", FileSystem: "ext4", Size: 214748364800, Free: 107374182400, Mounted: true}, ""},
 		"missing":              {"pool", "[]\r\n[]\r\n" + done, Pool{}, ErrPoolUnavailable},
 		"more free than there": {"pool", strings.Replace("["+poolJSON+"]\r\n[]\r\n"+done, "107374182400", "214748364801", 1), Pool{}, ErrMalformed},
-		"words instead":        {"pool", "failure: disk trouble\r\n", Pool{}, ErrFailure},
+		"words instead":        {"pool", "failure: disk trouble\r\n", Pool{}, ErrMalformed},
 	} {
 		t.Run(name, func(t *testing.T) {
 			v, err := NewVolumes(VolumesConfig{Executor: scripted(t, step{`where mount-point="`, c.reply}), BasePath: c.base})

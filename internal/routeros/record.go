@@ -87,7 +87,7 @@ func decodeRecords(text string, n int) ([][]record, error) {
 			return nil, err
 		}
 		list, ok := recordsOf(value)
-		if !ok {
+		if !ok || list == nil { // an empty list is one, nothing at all is not
 			return nil, errors.New("neither a list of items nor an item")
 		}
 		lists = append(lists, list)
@@ -103,6 +103,7 @@ func decodeRecords(text string, n int) ([][]record, error) {
 func recordsOf(value any) (list []record, ok bool) {
 	switch value := value.(type) {
 	case []any:
+		list = make([]record, 0, len(value))
 		for _, item := range value {
 			object, ok := item.(map[string]any)
 			if !ok {
