@@ -12,7 +12,7 @@ func (v *Volumes) CheckWrite(ctx context.Context) error {
 	if err != nil {
 		return withOp("check", err)
 	}
-	return withOp("check", v.writeGone(ctx, fmt.Sprintf(`/disk set [find slot=%s] %s`, quoted(want.Slot), exportArguments(want))))
+	return withOp("check", v.writeSelected(ctx, fmt.Sprintf(`/disk set [find slot=%s] %s`, quoted(want.Slot), exportArguments(want))))
 }
 
 // CheckDirectory tells whether the base path is to be seen as a directory. Where it is not, it may be missing, or the

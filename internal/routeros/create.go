@@ -96,7 +96,7 @@ func (v *Volumes) reuse(ctx context.Context, here presence, want Volume, fits fu
 	if err != nil || have.Exported {
 		return have, err
 	}
-	if err := v.write(ctx, want.exportCommand()); err != nil {
+	if err := v.writeSelected(ctx, want.exportCommand()); err != nil {
 		return Volume{}, err
 	}
 	have, err = v.confirm(ctx, want, fits)

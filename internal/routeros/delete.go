@@ -53,7 +53,7 @@ func (v *Volumes) remove(ctx context.Context, w Volume, disk, exported bool) err
 		commands = append(commands, w.removeDiskCommand())
 	}
 	for _, command := range append(commands, w.removeFileCommand()) {
-		if err := v.writeGone(ctx, command); err != nil {
+		if err := v.writeSelected(ctx, command); err != nil {
 			return err
 		}
 	}

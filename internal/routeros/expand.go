@@ -35,7 +35,7 @@ func (v *Volumes) expand(ctx context.Context, slot string, size int64) (Volume, 
 		if err := here.pool.hold(want.Size - have.Size); err != nil {
 			return Volume{}, err
 		}
-		if err := v.write(ctx, want.growCommand(have.Size)); err != nil {
+		if err := v.writeSelected(ctx, want.growCommand(have.Size)); err != nil {
 			return Volume{}, err
 		}
 		here, err = v.resized(ctx, want, have.Size)

@@ -156,8 +156,9 @@ func (v *Volumes) write(ctx context.Context, command string) error {
 		Cause: ErrTruncated}
 }
 
-// writeGone is write for a removal: that there is nothing to remove is no failure.
-func (v *Volumes) writeGone(ctx context.Context, command string) error {
+// writeSelected is write for a command on what a [find] selects. Most commands do nothing without a word where that is
+// nothing, and some say so; it is no failure, and what there is then only a look tells.
+func (v *Volumes) writeSelected(ctx context.Context, command string) error {
 	if err := v.write(ctx, command); !errors.Is(err, ErrNotFound) {
 		return err
 	}

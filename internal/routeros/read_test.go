@@ -141,6 +141,19 @@ func TestExpandOnlyGrows(t *testing.T) {
 			t.Errorf("got %v", err)
 		}
 	})
+	t.Run("what is gone when the command arrives", func(t *testing.T) {
+		v := volumes(t, scripted(t, before, step{`file-size=2G`, "no such item\r\n"}, step{`/file print`, nothing()}))
+		if _, err := v.Expand(t.Context(), "pvc-1", 2<<30); KindOf(err) != ErrNotFound || strings.Contains(err.Error(), "no such item") {
+			t.Errorf("got %v", err)
+		}
+	})
+	t.Run("what somebody else grows", func(t *testing.T) {
+		v := volumes(t, scripted(t, before, step{`size=1073741824] file-size=4G`, done}, step{`/file print`, shows(grown)},
+			step{`size=2147483648] file-size=4G`, done}, step{`/file print`, shows(strings.ReplaceAll(diskJSON, "1073741824", "4294967296"))}))
+		if got, err := v.Expand(t.Context(), "pvc-1", 4<<30); err != nil || got.Size != 4<<30 {
+			t.Errorf("got %+v, %v", got, err)
+		}
+	})
 	t.Run("what stays as it is", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			steps := []step{before, {`file-size=2G`, done}}

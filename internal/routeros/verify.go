@@ -86,8 +86,11 @@ func parseIdentity(output, nonce, line string) (SystemInfo, error) {
 func (info *SystemInfo) add(r record) {
 	switch {
 	case r.has("version"):
-		// An uptime in a form of some later RouterOS must not keep the device out of use: it stays unknown.
-		info.Uptime, _ = ParseDuration(r.text("uptime"))
+		// An uptime in a form of some later RouterOS must not keep the device out of use: it stays unknown. RouterOS tells
+		// whole seconds, so that one of 0 s is known, and somewhere within the first second.
+		if uptime, err := ParseDuration(r.text("uptime")); err == nil {
+			info.Uptime = max(uptime, time.Second/2)
+		}
 		info.Version, info.Board, info.Architecture = r.text("version"), r.text("board-name"), r.text("architecture-name")
 	case r.has("software-id") || r.has("system-id"):
 		info.SoftwareID, info.SystemID = r.text("software-id"), r.text("system-id")

@@ -8,6 +8,17 @@ import (
 	"time"
 )
 
+func TestADeviceThatHasJustStartedHasAnUptime(t *testing.T) {
+	for _, uptime := range []string{"0s", "00:00:00"} {
+		x := ExecutorFunc(func(_ context.Context, line string) (string, error) {
+			return `{"uptime":"` + uptime + `","version":"7.24.5"}` + "\r\nOK-" + nonceOf(t, line) + "\r\n", nil
+		})
+		if info, err := Verify(t.Context(), x); err != nil || info.Uptime <= 0 || info.Uptime >= time.Second {
+			t.Errorf("%s: got %+v, %v", uptime, info, err)
+		}
+	}
+}
+
 func TestVerifyReadsWhatDevicesSay(t *testing.T) {
 	for name, want := range map[string]SystemInfo{
 		"verify-chr.txt": {Uptime: 6*time.Hour + 42*time.Minute + 44*time.Second, Version: "7.23.2 (stable)",
