@@ -200,7 +200,7 @@ func BenchmarkCompare(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
 				w.inventory.beginLook()
-				w.inventory.endLook(volumes)
+				w.inventory.endLook(volumes, nil)
 			}
 			perVolume(b, n)
 		})

@@ -109,12 +109,31 @@ func (i *Inventory) abandonLook() {
 	i.touched = nil
 }
 
-// endLook compares what there is with what was known and takes it over. The
-// changes are in the order of the volumes' ids.
-func (i *Inventory) endLook(volumes []routeros.Volume) []Change {
+// missing are the volumes that were known, are not among these, and that no RPC
+// is at work on.
+func (i *Inventory) missing(volumes []routeros.Volume) []routeros.Volume {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	var changes []Change
+	there := make(map[string]bool, len(volumes))
+	for _, v := range volumes {
+		there[v.Slot] = true
+	}
+	var missing []routeros.Volume
+	for id, v := range i.known {
+		if !there[id] && !i.touched[id] {
+			missing = append(missing, v)
+		}
+	}
+	return missing
+}
+
+// endLook compares what there is with what was known and takes it over. Of the
+// volumes that are not there any more those that are lost have vanished; the
+// rest was deleted by somebody else. Both lists are in the order of the volumes'
+// ids.
+func (i *Inventory) endLook(volumes []routeros.Volume, lost map[string]bool) (changes []Change, deleted []string) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
 	found := make(map[string]routeros.Volume, len(volumes))
 	for _, is := range volumes {
 		if i.touched[is.Slot] {
@@ -136,11 +155,14 @@ func (i *Inventory) endLook(volumes []routeros.Volume) []Change {
 		switch _, there := found[id]; {
 		case i.touched[id]:
 			found[id] = was
-		case !there:
+		case !there && lost[id]:
 			changes = append(changes, Change{Kind: Vanished, VolumeID: id})
+		case !there:
+			deleted = append(deleted, id)
 		}
 	}
 	i.known, i.touched = found, nil
 	slices.SortStableFunc(changes, func(a, b Change) int { return cmp.Compare(a.VolumeID, b.VolumeID) })
-	return changes
+	slices.Sort(deleted)
+	return changes, deleted
 }

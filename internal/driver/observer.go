@@ -35,7 +35,7 @@ type Call struct {
 type ChangeKind string
 
 const (
-	Vanished   ChangeKind = "vanished"   // it is not there any more
+	Vanished   ChangeKind = "vanished"   // it is not there any more, and was not deleted: its file is still there, or its pool is away
 	Unexported ChangeKind = "unexported" // nodes cannot connect to it
 	Resized    ChangeKind = "resized"
 )

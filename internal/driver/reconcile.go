@@ -2,6 +2,7 @@ package driver
 
 import (
 	"context"
+	"path"
 	"time"
 
 	"rds-csi/internal/routeros"
@@ -11,7 +12,8 @@ import (
 type Reconciliation struct {
 	Volumes  int
 	Changes  []Change
-	Err      error // the look failed; the rest is empty then
+	Deleted  []string // volumes that were deleted by somebody else
+	Err      error    // the look failed; the rest is empty then
 	Duration time.Duration
 }
 
@@ -76,13 +78,14 @@ func (i *Inventory) look(ctx context.Context) (settled bool) {
 		i.report(ctx, r)
 	}()
 	i.beginLook()
-	volumes, err := i.cfg.Store.List(ctx)
+	volumes, lost, err := i.list(ctx)
 	if err != nil {
 		i.abandonLook()
 		r.Err = err
 		return false
 	}
-	r.Volumes, r.Changes = len(volumes), i.endLook(volumes)
+	r.Volumes = len(volumes)
+	r.Changes, r.Deleted = i.endLook(volumes, lost)
 	summary := &Summary{At: time.Now(), Volumes: len(volumes), Changes: r.Changes}
 	settled = true
 	for _, v := range volumes {
@@ -101,12 +104,56 @@ func (i *Inventory) look(ctx context.Context) (settled bool) {
 	return settled
 }
 
+// list reads the volumes, and which of those that are gone are lost.
+func (i *Inventory) list(ctx context.Context) (volumes []routeros.Volume, lost map[string]bool, err error) {
+	if volumes, err = i.cfg.Store.List(ctx); err != nil {
+		return nil, nil, err
+	}
+	missing := i.missing(volumes)
+	if lost, err = i.lost(ctx, missing); err != nil || len(lost) == 0 {
+		return volumes, lost, err
+	}
+	// The file goes last, so a deletion elsewhere may be under way.
+	if !pause(ctx, deletionTime) {
+		return nil, nil, ctx.Err()
+	}
+	lost, err = i.lost(ctx, missing)
+	return volumes, lost, err
+}
+
+// deletionTime is how long one takes between its disk and its file, and more.
+const deletionTime = 2 * time.Second
+
+// lost tells which of the volumes that are gone were not simply deleted, by
+// another controller or by hand: their file is still there, or cannot be seen
+// while its pool is away.
+func (i *Inventory) lost(ctx context.Context, missing []routeros.Volume) (map[string]bool, error) {
+	lost := make(map[string]bool)
+	files := make(map[string]map[string]bool) // by base path; nil: its pool is away
+	for _, v := range missing {
+		base := path.Dir(v.FilePath)
+		there, asked := files[base]
+		if !asked {
+			var err error
+			there, err = i.cfg.Store.Files(ctx, base)
+			if err != nil && routeros.KindOf(err) != routeros.ErrPoolUnavailable {
+				return nil, err
+			}
+			files[base] = there
+		}
+		if there == nil || there[v.FilePath] {
+			lost[v.Slot] = true
+		}
+	}
+	return lost, nil
+}
+
 // measure reads the pools of all base paths, each once.
 func (i *Inventory) measure(ctx context.Context) (pools []Measure, mounted bool, err error) {
 	seen := make(map[string]bool)
 	mounted = true
-	for _, path := range i.cfg.Store.Paths() {
-		pool, err := i.cfg.Store.Capacity(ctx, path)
+	for _, base := range i.cfg.Store.Paths() {
+		pool, err := i.cfg.Store.Capacity(ctx, base)
 		switch {
 		case routeros.KindOf(err) == routeros.ErrPoolUnavailable, err == nil && !pool.Mounted:
 			mounted = false
@@ -136,10 +183,13 @@ func (i *Inventory) report(ctx context.Context, r Reconciliation) {
 			log.WarnContext(ctx, "a volume is not as it was left", "volume", c.VolumeID, "change", string(c.Kind))
 		}
 	}
+	for _, id := range r.Deleted {
+		log.InfoContext(ctx, "a volume was deleted elsewhere", "volume", id)
+	}
 	if r.Err != nil {
 		log.WarnContext(ctx, "the volumes were not reconciled completely", "error", r.Err, "duration", r.Duration)
 		return
 	}
 	log.InfoContext(ctx, "volumes reconciled", "volumes", r.Volumes, "vanished", count[Vanished],
-		"unexported", count[Unexported], "resized", count[Resized], "duration", r.Duration)
+		"unexported", count[Unexported], "resized", count[Resized], "deleted_elsewhere", len(r.Deleted), "duration", r.Duration)
 }

@@ -1,6 +1,7 @@
 package driver
 
 import (
+	"context"
 	"slices"
 	"strings"
 	"testing"
@@ -36,7 +37,7 @@ func TestWhatHappenedDuringAnOutageIsToldAndNothingIsChanged(t *testing.T) {
 		w.on(`/disk set [find slot="` + ids[2] + `"] file-size=2G`)
 		sent := len(w.rds.Stats().Commands)
 		w.back()
-		w.pass(time.Second)
+		w.pass(5 * time.Second)
 		want := []Change{{Kind: Vanished, VolumeID: ids[0]}, {Kind: Unexported, VolumeID: ids[1]},
 			{Kind: Resized, VolumeID: ids[2], Was: gib, Is: 2 * gib}}
 		w.wantChanges(want...)
@@ -57,6 +58,47 @@ func TestWhatHappenedDuringAnOutageIsToldAndNothingIsChanged(t *testing.T) {
 		w.back()
 		w.pass(time.Second)
 		w.wantChanges(want...) // each is told once
+	})
+}
+
+func TestADeletionElsewhereIsNoNewsAndALostDiskIs(t *testing.T) {
+	inBubble(t, nil, func(w *world) {
+		var ids []string
+		for _, name := range strings.Fields("a b c") {
+			ids = append(ids, w.create(name))
+		}
+		other := w.another(settings{})
+		w.inventory.Reconcile(w.t.Context())
+		if err := other.delete(ids[0]); err != nil {
+			t.Fatal(err)
+		}
+		w.on(`/disk remove [find slot="` + ids[1] + `"]`) // its file stays
+		w.inventory.Reconcile(w.t.Context())
+		want := []Change{{Kind: Vanished, VolumeID: ids[1]}}
+		w.wantChanges(want...)
+		if log := w.log.String(); !strings.Contains(log, `level=INFO msg="a volume was deleted elsewhere" volume=`+ids[0]) {
+			t.Errorf("the log:\n%s", log)
+		}
+		w.rds.Device().SetPoolMounted("pool", false)
+		w.on(`/disk remove [find slot="` + ids[2] + `"]`)
+		ctx, cancel := context.WithTimeout(w.t.Context(), 4*time.Second)
+		defer cancel()
+		w.inventory.Reconcile(ctx)
+		w.wantChanges(append(want, Change{Kind: Vanished, VolumeID: ids[2]})...)
+	})
+}
+
+func TestADeletionElsewhereThatIsUnderWayIsNoNews(t *testing.T) {
+	inBubble(t, nil, func(w *world) {
+		id := w.create("a")
+		w.inventory.Reconcile(w.t.Context())
+		w.on(`/disk remove [find slot="` + id + `"]`)
+		go func() {
+			time.Sleep(time.Second)
+			w.on(`/file remove [find name="pool/volumes/` + id + `.img"]`)
+		}()
+		w.inventory.Reconcile(w.t.Context())
+		w.wantChanges()
 	})
 }
 
@@ -148,15 +190,15 @@ func TestTheFirstConnectionIsLookedAtToo(t *testing.T) {
 func TestAVolumeMadeWhileTheListWasReadIsKeptInMind(t *testing.T) {
 	i := NewInventory(InventoryConfig{})
 	i.beginLook()
-	i.endLook(nil)
+	i.endLook(nil, nil)
 	i.beginLook()
 	want := routeros.Volume{Slot: "pvc-1", Size: gib, Exported: true}
 	_, _ = i.during("pvc-1", func() (routeros.Volume, error) { return want, nil })
-	if changes := i.endLook(nil); len(changes) != 0 || i.known["pvc-1"] != want {
+	if changes, _ := i.endLook(nil, nil); len(changes) != 0 || i.known["pvc-1"] != want {
 		t.Errorf("got %v; known are %v", changes, i.known)
 	}
 	i.beginLook()
-	if changes := i.endLook(nil); !slices.Equal(changes, []Change{{Kind: Vanished, VolumeID: "pvc-1"}}) {
+	if changes, _ := i.endLook(nil, map[string]bool{"pvc-1": true}); !slices.Equal(changes, []Change{{Kind: Vanished, VolumeID: "pvc-1"}}) {
 		t.Errorf("got %v", changes)
 	}
 }

@@ -23,6 +23,9 @@ type Store interface {
 	List(ctx context.Context) ([]routeros.Volume, error)
 	Condition(ctx context.Context, id string) (routeros.Condition, error)
 	Conditions(ctx context.Context) ([]routeros.Condition, error)
+	// Files are the paths of the files of volumes in a base path; routeros's
+	// ErrPoolUnavailable while they cannot be seen.
+	Files(ctx context.Context, path string) (map[string]bool, error)
 	// Capacity is of the pool below a base path; empty: the first one.
 	Capacity(ctx context.Context, path string) (routeros.Pool, error)
 	// Paths are the base paths; the first one is the default.
@@ -185,6 +188,14 @@ func collect[T any](s *RouterOSStore, list func(*routeros.Volumes) ([]T, error))
 		all = append(all, some...)
 	}
 	return all, nil
+}
+
+func (s *RouterOSStore) Files(ctx context.Context, base string) (map[string]bool, error) {
+	volumes, err := s.at(base, "", 0)
+	if err != nil {
+		return nil, err
+	}
+	return volumes.Files(ctx)
 }
 
 func (s *RouterOSStore) Capacity(ctx context.Context, base string) (routeros.Pool, error) {

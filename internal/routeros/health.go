@@ -72,32 +72,50 @@ func (v *Volumes) compare(ctx context.Context) (conditions []Condition, missing 
 	if err != nil {
 		return nil, 0, err
 	}
-	files, err := v.readAll(ctx, v.volumeFiles())
+	there, pool, err := v.files(ctx)
 	if err != nil {
 		return nil, 0, err
-	}
-	// The pool comes last: files that could not be seen while it was away are not missing, and it may just have gone.
-	found, err := v.read(ctx, v.poolSelections()...)
-	if err != nil {
-		return nil, 0, err
-	}
-	pool, err := v.poolIfThere(found)
-	if err != nil {
-		return nil, 0, err
-	}
-	there := make(map[string]bool, len(files))
-	for _, file := range files {
-		there[strings.TrimPrefix(file.text("name"), "/")] = true
 	}
 	conditions = make([]Condition, len(volumes))
 	for i, volume := range volumes {
-		c := Condition{Volume: volume, PoolMounted: pool.Mounted, FileMissing: pool.Mounted && !there[volume.fileName()]}
+		c := Condition{Volume: volume, PoolMounted: pool.Mounted, FileMissing: pool.Mounted && !there[volume.FilePath]}
 		if c.FileMissing {
 			missing++
 		}
 		conditions[i] = c
 	}
 	return conditions, missing, nil
+}
+
+// Files reads which files of volumes the base path holds, by their paths with a leading slash, with a disk or without.
+// ErrPoolUnavailable: the pool is not mounted, and its files cannot be seen.
+func (v *Volumes) Files(ctx context.Context) (map[string]bool, error) {
+	there, pool, err := v.files(ctx)
+	if err == nil && !pool.Mounted {
+		err = v.noPool("the pool %s is not mounted")
+	}
+	if err != nil {
+		return nil, withOp("list files", err)
+	}
+	return there, nil
+}
+
+func (v *Volumes) files(ctx context.Context) (there map[string]bool, pool Pool, err error) {
+	files, err := v.readAll(ctx, v.volumeFiles())
+	if err != nil {
+		return nil, Pool{}, err
+	}
+	// The pool comes last: files that could not be seen while it was away are not missing, and it may just have gone.
+	found, err := v.read(ctx, v.poolSelections()...)
+	if err != nil {
+		return nil, Pool{}, err
+	}
+	pool, err = v.poolIfThere(found)
+	there = make(map[string]bool, len(files))
+	for _, file := range files {
+		there["/"+strings.TrimPrefix(file.text("name"), "/")] = true
+	}
+	return there, pool, err
 }
 
 // poolIfThere is poolOf for who only wants to know: a pool that is not there is one that is not mounted.
