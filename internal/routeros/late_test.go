@@ -210,3 +210,24 @@ func twoAtOnce(t *testing.T, device *emulator.Device, v *Volumes, n int, slow, q
 		t.Errorf("%s was answered, and there is nothing", quick.name)
 	}
 }
+
+func TestNoCommandTouchesADiskOverAnotherFile(t *testing.T) {
+	for name, command := range map[string]string{"unexport": pvc1.unexportCommand(), "remove": pvc1.removeDiskCommand(), "file": pvc1.removeFileCommand(),
+		"grow": Volume{Slot: "pvc-1", FilePath: pvc1.FilePath, Size: 2 << 30}.growCommand(1 << 30), "export": pvc1.exportCommand(), "add": pvc1.addCommand()} {
+		for _, exported := range []string{"yes", "no"} {
+			t.Run(name+", exported: "+exported, func(t *testing.T) {
+				onDevice(t, careless, func(t *testing.T, device *emulator.Device, v *Volumes) {
+					run := func(line string) string { return device.Run(t.Context(), "admin", line).Output }
+					run(`/disk add type=file file-path=/pool/other/pvc-1.img file-size=1G slot=pvc-1 nvme-tcp-export=` + exported)
+					before := run(`/disk print detail`) + run(`/file print detail`)
+					if said := run(command); said != "" {
+						t.Errorf("the device said %q", said)
+					}
+					if after := run(`/disk print detail`) + run(`/file print detail`); after != before {
+						t.Errorf("it was\n%s\nand is\n%s", before, after)
+					}
+				})
+			})
+		}
+	}
+}
