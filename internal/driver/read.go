@@ -65,6 +65,12 @@ func (c *controller) ControllerGetVolume(ctx context.Context, request *csi.Contr
 	}, nil
 }
 
+// ListVolumes reads the whole list for every page: the RDS is the only truth, and
+// a token, which names the last volume of its page, is good for any later list.
+// So a list of n pages costs n whole readings, each of two commands and about
+// 300 bytes a volume; callers that set no max_entries pay for one. A list kept
+// in memory between pages would have to be thrown away at every change, those
+// of another controller included, which nobody here learns of.
 func (c *controller) ListVolumes(ctx context.Context, request *csi.ListVolumesRequest) (*csi.ListVolumesResponse, error) {
 	after, err := checkPage(request.GetMaxEntries(), request.GetStartingToken())
 	if err != nil {

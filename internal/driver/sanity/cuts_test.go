@@ -128,12 +128,6 @@ func (o *owner) create(ctx context.Context, v *volume) error {
 		if v.mayBe(0) {
 			v.or(gib)
 		}
-	case codes.AlreadyExists:
-		// A deletion that was cut short left the file: it has to be finished.
-		if !v.mayBe(0) || len(v.sizes) < 2 {
-			o.t.Errorf("create %s: %v; it may have %v", v.name, err, v.sizes)
-		}
-		_ = o.remove(ctx, v) // tells what it has to
 	default:
 		o.t.Errorf("create %s: %v", v.name, err)
 	}
