@@ -7,8 +7,12 @@ import (
 
 // A command that changes something may reach the device late: after its connection was cut, when this controller or
 // another has long gone on, removed the volume, or made it anew. So what was read before sending proves nothing, and
-// every such line has the device look once more before it acts. RouterOS has no transactions: what remains is the time
-// between two commands of one line, on the device itself.
+// every such line has the device look once more before it acts.
+//
+// Three things this cannot do. RouterOS has no transactions: the time between two commands of one line remains, on the
+// device itself. A creation that arrives after a deletion makes an empty volume, since nothing on the device tells that
+// it is not wanted any more. And a deletion's first command, arriving late, ends the export of a volume that was made or
+// taken back meanwhile; its data stays, and the next creation exports it again.
 
 // selected selects the volume's disk, and that one alone: by slot, type and file, and if the conditions hold. A selection that
 // matches nothing changes nothing, without a word.
