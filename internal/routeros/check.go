@@ -1,9 +1,6 @@
 package routeros
 
-import (
-	"context"
-	"fmt"
-)
+import "context"
 
 // CheckWrite tells whether volumes can be made at all: the user may change disks, and the package with NVMe/TCP is there.
 // It sets properties of a disk that does not exist, so nothing changes.
@@ -12,7 +9,7 @@ func (v *Volumes) CheckWrite(ctx context.Context) error {
 	if err != nil {
 		return withOp("check", err)
 	}
-	return withOp("check", v.writeSelected(ctx, fmt.Sprintf(`/disk set [find slot=%s] %s`, quoted(want.Slot), exportArguments(want))))
+	return withOp("check", v.writeSelected(ctx, want.exportCommand()))
 }
 
 // CheckDirectory tells whether the base path is to be seen as a directory. Where it is not, it may be missing, or the

@@ -84,10 +84,12 @@ func (v *Volumes) add(ctx context.Context, want Volume, fits func(int64) bool) (
 	switch KindOf(refused) {
 	case "":
 		return Volume{}, v.missing(ctx, want)
-	case ErrFailure, ErrPoolUnavailable:
+	case ErrFailure:
 		return Volume{}, blameLength(refused, want.Slot)
+	case ErrPoolUnavailable, ErrOutcomeUnknown:
+		return Volume{}, refused
 	}
-	return Volume{}, unknownOutcome("the device said: " + refused.Error())
+	return Volume{}, unknownOutcome("nothing is to be seen of the volume, and the device said: " + refused.(*Error).Text)
 }
 
 // reuse brings a disk that is already there to the wanted state, if it is the wanted volume.

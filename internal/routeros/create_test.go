@@ -151,7 +151,9 @@ type refusedAdd struct {
 }
 
 // confirmed: such a refusal may not be the whole truth.
-func (r refusedAdd) confirmed() bool { return r.want == ErrFailure || r.want == ErrOutcomeUnknown }
+func (r refusedAdd) confirmed() bool {
+	return r.want == ErrFailure || r.want == ErrOutcomeUnknown || r.want == ErrPoolUnavailable
+}
 
 func TestARefusedAddSaysWhy(t *testing.T) {
 	long := CreateRequest{Slot: "pvc-6a2f41d0-0c8e-4a52-9b1e-2f60c1b7a311", Size: 1 << 30}
@@ -163,6 +165,7 @@ func TestARefusedAddSaysWhy(t *testing.T) {
 		"a slot too long, oddly":  {long, "failure: cannot do that\r\n", ErrFailure, "--volume-id-format=short"},
 		"something else invalid":  {oneGiB, "invalid value for argument slot\r\n", ErrInvalid, "invalid value"},
 		"words nobody has heard":  {oneGiB, "failure: no such directory\r\n", ErrFailure, "no such directory"},
+		"the pool has just gone":  {long, "failure: file system is not mounted\r\n", ErrPoolUnavailable, "not mounted"},
 		"taken, and then not":     {oneGiB, "failure: already have such slot\r\n", ErrOutcomeUnknown, "already have"},
 		"in use, and then not":    {oneGiB, "failure: file is in use\r\n", ErrOutcomeUnknown, "in use"},
 		"an item that is not":     {oneGiB, "no such item\r\n", ErrOutcomeUnknown, "no such item"},
