@@ -31,6 +31,8 @@ type Faults struct {
 	// SlowExec: each command waits so long before it runs. HoldExec: it runs only when the fault is off again.
 	SlowExec time.Duration
 	HoldExec bool
+	// OutliveSession: a command that was received runs to its end, though its session or connection is gone meanwhile.
+	OutliveSession bool
 	// Cut: the output ends after CutAfter bytes, and the channel closes without an exit status.
 	Cut      bool
 	CutAfter int
@@ -74,6 +76,9 @@ func (s *Server) SetHoldExec(on bool)    { s.changeFaults(func(f *Faults) { f.Ho
 func (s *Server) SetBlackHole(on bool)   { s.changeFaults(func(f *Faults) { f.BlackHole = on }) }
 func (s *Server) SetFrozen(on bool)      { s.changeFaults(func(f *Faults) { f.Frozen = on }) }
 
+func (s *Server) SetOutliveSession(on bool) {
+	s.changeFaults(func(f *Faults) { f.OutliveSession = on })
+}
 func (s *Server) SetSlowExec(d time.Duration) { s.changeFaults(func(f *Faults) { f.SlowExec = d }) }
 func (s *Server) SetDelay(d time.Duration)    { s.changeFaults(func(f *Faults) { f.Delay = d }) }
 

@@ -130,6 +130,9 @@ func (c *sessions) exec(ctx context.Context, channel ssh.Channel, command string
 	defer channel.Close()
 	defer release() // before the close, so that a client that opens its next session at once finds it free
 	s.count(func(st *Stats) { st.Commands = append(st.Commands, command) })
+	if s.Faults().OutliveSession {
+		ctx = s.ctx
+	}
 	if !sleep(ctx, s.Faults().SlowExec) || !s.waitWhile(ctx.Done(), func(f Faults) bool { return f.HoldExec }) {
 		return
 	}
