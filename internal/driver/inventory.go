@@ -109,22 +109,28 @@ func (i *Inventory) abandonLook() {
 	i.touched = nil
 }
 
-// missing are the volumes that were known, are not among these, and that no RPC
-// is at work on.
-func (i *Inventory) missing(volumes []routeros.Volume) []routeros.Volume {
+// suspects are the volumes that were known and are not among these, and whether
+// any of these lost its export. Those that an RPC is at work on are none.
+func (i *Inventory) suspects(volumes []routeros.Volume) (missing []routeros.Volume, unexported bool) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	there := make(map[string]bool, len(volumes))
 	for _, v := range volumes {
 		there[v.Slot] = true
+		unexported = unexported || !i.touched[v.Slot] && i.lostExport(v)
 	}
-	var missing []routeros.Volume
 	for id, v := range i.known {
 		if !there[id] && !i.touched[id] {
 			missing = append(missing, v)
 		}
 	}
-	return missing
+	return missing, unexported
+}
+
+// lostExport reports whether nodes cannot connect to a volume, which is news.
+func (i *Inventory) lostExport(is routeros.Volume) bool {
+	was, known := i.known[is.Slot]
+	return !is.Exported && (!known || was.Exported)
 }
 
 // endLook compares what there is with what was known and takes it over. Of the
@@ -140,7 +146,7 @@ func (i *Inventory) endLook(volumes []routeros.Volume, lost map[string]bool) (ch
 			continue
 		}
 		was, known := i.known[is.Slot]
-		if !is.Exported && (!known || was.Exported) {
+		if i.lostExport(is) {
 			changes = append(changes, Change{Kind: Unexported, VolumeID: is.Slot})
 		}
 		if is.Size == 0 {

@@ -104,24 +104,29 @@ func (i *Inventory) look(ctx context.Context) (settled bool) {
 	return settled
 }
 
-// list reads the volumes, and which of those that are gone are lost.
+// list reads the volumes, and which of those that are gone are lost. What looks
+// wrong may be a deletion elsewhere that is under way: it ends the export first
+// and removes the file last. So it is looked at again.
 func (i *Inventory) list(ctx context.Context) (volumes []routeros.Volume, lost map[string]bool, err error) {
-	if volumes, err = i.cfg.Store.List(ctx); err != nil {
-		return nil, nil, err
+	for again := range 2 {
+		if volumes, err = i.cfg.Store.List(ctx); err != nil {
+			return nil, nil, err
+		}
+		missing, unexported := i.suspects(volumes)
+		if lost, err = i.lost(ctx, missing); err != nil {
+			return nil, nil, err
+		}
+		if again == 1 || len(lost) == 0 && !unexported {
+			break
+		}
+		if !pause(ctx, deletionTime) {
+			return nil, nil, ctx.Err()
+		}
 	}
-	missing := i.missing(volumes)
-	if lost, err = i.lost(ctx, missing); err != nil || len(lost) == 0 {
-		return volumes, lost, err
-	}
-	// The file goes last, so a deletion elsewhere may be under way.
-	if !pause(ctx, deletionTime) {
-		return nil, nil, ctx.Err()
-	}
-	lost, err = i.lost(ctx, missing)
-	return volumes, lost, err
+	return volumes, lost, nil
 }
 
-// deletionTime is how long one takes between its disk and its file, and more.
+// deletionTime is what a deletion takes, and more.
 const deletionTime = 2 * time.Second
 
 // lost tells which of the volumes that are gone were not simply deleted, by

@@ -92,9 +92,13 @@ func TestADeletionElsewhereThatIsUnderWayIsNoNews(t *testing.T) {
 	inBubble(t, nil, func(w *world) {
 		id := w.create("a")
 		w.inventory.Reconcile(w.t.Context())
+		begun := w.create("b")
+		w.on(`/disk set [find slot="` + begun + `"] nvme-tcp-export=no`)
 		w.on(`/disk remove [find slot="` + id + `"]`)
 		go func() {
 			time.Sleep(time.Second)
+			w.on(`/disk remove [find slot="` + begun + `"]`)
+			w.on(`/file remove [find name="pool/volumes/` + begun + `.img"]`)
 			w.on(`/file remove [find name="pool/volumes/` + id + `.img"]`)
 		}()
 		w.inventory.Reconcile(w.t.Context())
