@@ -105,7 +105,7 @@ func namesRoseStorage(text, command string) bool {
 	property := nvmeProperty.FindString(text)
 	if m := columnOf.FindStringSubmatch(text); property == "" && m != nil {
 		column, _ := strconv.Atoi(m[1])
-		if word := wordAt(command, column); strings.HasPrefix(word, "nvme-tcp") {
+		if word := wordAt(command, column); strings.HasPrefix(strings.TrimLeft(word, "!"), "nvme-tcp") {
 			property = nvmeProperty.FindString(word)
 		}
 	}

@@ -2,6 +2,7 @@ package routeros
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -69,6 +70,15 @@ func TestAnUnknownNVMePropertyMeansThatRoseStorageIsMissing(t *testing.T) {
 	} {
 		if got := refusal(text, line); got.Kind != want {
 			t.Errorf("%q: got %v, want kind %s", text, got, want)
+		}
+	}
+}
+
+func TestAnUnknownNVMePropertyInAConditionMeansTheSame(t *testing.T) {
+	line := pvc1.removeDiskCommand()
+	for _, column := range []int{strings.Index(line, "!") + 1, strings.Index(line, "nvme-tcp-export") + 1} {
+		if got := refusal(fmt.Sprintf("expected end of command (line 1 column %d)", column), line); got.Kind != ErrRoseStorageMissing {
+			t.Errorf("column %d: got %v", column, got)
 		}
 	}
 }

@@ -174,7 +174,8 @@ func (v *Volumes) missing(ctx context.Context, want Volume) error {
 	}
 	added := want
 	added.Slot = found[0][0].text("slot")
-	if added.Slot == "" || !strings.HasPrefix(want.Slot, added.Slot) || found[0][0].text("nvme-tcp-server-nqn") != want.NQN {
+	isShorter := added.Slot != "" && added.Slot != want.Slot && strings.HasPrefix(want.Slot, added.Slot)
+	if !isShorter || found[0][0].text("nvme-tcp-server-nqn") != want.NQN {
 		return unknownOutcome(oneLine(fmt.Sprintf("the file %s belongs to the disk in slot %q", want.FilePath, added.Slot)))
 	}
 	if err := v.remove(ctx, added, true, true); err != nil {

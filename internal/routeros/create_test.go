@@ -212,6 +212,7 @@ func TestCreateTakesBackWhatTheDevicePutIntoAShorterSlot(t *testing.T) {
 		want Kind
 	}{
 		"its own":        {`{"slot":"` + short + `","type":"file","nvme-tcp-server-nqn":"nqn.2000-02.com.mikrotik:` + slot + `"}`, ErrInvalid},
+		"the whole slot": {`{"slot":"` + slot + `","type":"file","nvme-tcp-server-nqn":"nqn.2000-02.com.mikrotik:` + slot + `"}`, ErrOutcomeUnknown},
 		"of another NQN": {`{"slot":"` + short + `","type":"file","nvme-tcp-server-nqn":"nqn.2000-02.com.mikrotik:x"}`, ErrOutcomeUnknown},
 		"of another id":  {`{"slot":"pvc-x","type":"file","nvme-tcp-server-nqn":"nqn.2000-02.com.mikrotik:` + slot + `"}`, ErrOutcomeUnknown},
 	} {

@@ -21,16 +21,18 @@ func (v *Volumes) expand(ctx context.Context, slot string, size int64) (Volume, 
 		return Volume{}, err
 	}
 	here, err := v.look(ctx, want)
-	for range maxRaces {
-		if err != nil {
-			return Volume{}, err
-		}
+	for races := 0; ; races++ {
 		var have Volume
-		if have, err = here.volume(want); err != nil {
-			return Volume{}, err
+		if err == nil {
+			have, err = here.volume(want)
 		}
-		if have.Size >= size {
+		switch {
+		case err != nil:
+			return Volume{}, err
+		case have.Size >= size:
 			return have, nil
+		case races == maxRaces:
+			return Volume{}, unknownOutcome("others kept changing the size of the volume")
 		}
 		if err := here.pool.hold(want.Size - have.Size); err != nil {
 			return Volume{}, err
@@ -40,10 +42,6 @@ func (v *Volumes) expand(ctx context.Context, slot string, size int64) (Volume, 
 		}
 		here, err = v.resized(ctx, want, have.Size)
 	}
-	if err != nil {
-		return Volume{}, err
-	}
-	return Volume{}, &Error{Kind: ErrOutcomeUnknown, Text: "others kept changing the size of the volume", Remedy: remedies[ErrOutcomeUnknown]}
 }
 
 // maxRaces is how often a volume that somebody else grows at the same time is looked at again.
@@ -61,8 +59,7 @@ func (v *Volumes) resized(ctx context.Context, want Volume, before int64) (here 
 		return err == nil && have.Size != before, unless(err, ErrPoolUnavailable)
 	})
 	if err == nil && have.Size == before {
-		err = &Error{Kind: ErrOutcomeUnknown, Text: fmt.Sprintf("the volume still has %d bytes, not %d", before, want.Size),
-			Remedy: remedies[ErrOutcomeUnknown]}
+		err = unknownOutcome(fmt.Sprintf("the volume still has %d bytes, not %d", before, want.Size))
 	}
 	return here, err
 }

@@ -14,8 +14,8 @@ import (
 // it is not wanted any more. And a deletion's first command, arriving late, ends the export of a volume that was made or
 // taken back meanwhile; its data stays, and the next creation exports it again.
 
-// selected selects the volume's disk, and that one alone: by slot, type and file, and if the conditions hold. A selection that
-// matches nothing changes nothing, without a word.
+// selected selects the volume's disk, and that one alone: by slot, type and file, and if the conditions hold. A selection
+// that matches nothing changes nothing, without a word.
 func (w Volume) selected(conditions ...string) string {
 	where := fmt.Sprintf("slot=%s and type=file and file-path=%s", quoted(w.Slot), quoted(w.FilePath))
 	for _, condition := range conditions {

@@ -1,6 +1,7 @@
 package routeros
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -151,6 +152,15 @@ func TestExpandOnlyGrows(t *testing.T) {
 		v := volumes(t, scripted(t, before, step{`size=1073741824] file-size=4G`, done}, step{`/file print`, shows(grown)},
 			step{`size=2147483648] file-size=4G`, done}, step{`/file print`, shows(strings.ReplaceAll(diskJSON, "1073741824", "4294967296"))}))
 		if got, err := v.Expand(t.Context(), "pvc-1", 4<<30); err != nil || got.Size != 4<<30 {
+			t.Errorf("got %+v, %v", got, err)
+		}
+	})
+	t.Run("what others grow until it is enough", func(t *testing.T) {
+		steps := []step{before}
+		for size := int64(2); size <= 1+maxRaces; size++ {
+			steps = append(steps, step{`file-size=4G`, done}, step{`/file print`, shows(strings.ReplaceAll(diskJSON, "1073741824", fmt.Sprint(size<<30)))})
+		}
+		if got, err := volumes(t, scripted(t, steps...)).Expand(t.Context(), "pvc-1", 4<<30); err != nil || got.Size != 4<<30 {
 			t.Errorf("got %+v, %v", got, err)
 		}
 	})

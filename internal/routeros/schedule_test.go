@@ -137,9 +137,9 @@ func (s *schedule) deliver() {
 }
 
 func TestNoScheduleOfTwoControllersLosesAVolume(t *testing.T) {
-	schedules := 4000
+	schedules := 1000
 	if testing.Short() {
-		schedules = 400
+		schedules = 200
 	}
 	for seed := range schedules {
 		synctest.Test(t, func(t *testing.T) { runSchedule(t, uint64(seed)) })
