@@ -39,6 +39,8 @@ type DeviceOptions struct {
 	ShortenSlots bool
 	// KeepExported refuses to remove a disk that is still exported. What a device does is not known.
 	KeepExported bool
+	// AddTime is how long /disk add takes between making the file and showing the disk.
+	AddTime time.Duration
 	// Careless obeys what loses data: a smaller file-size, the removal of a file that a disk uses, and a disk to be added
 	// over the file of another, which is refused only after the file has the new size. What a device does is not known.
 	Careless bool

@@ -158,6 +158,14 @@ func (d *Device) addDisk(c *call) (any, error) {
 	if err := d.apply(k, c.parameters, true); err != nil {
 		return nil, err
 	}
+	if d.options.AddTime > 0 {
+		d.mu.Unlock()
+		sleep(c.ctx, d.options.AddTime)
+		d.mu.Lock()
+		if d.storage.bySlot(k.slot) != nil || d.storage.byFile(name) != nil {
+			return nil, slotTaken
+		}
+	}
 	d.storage.add(k)
 	return k.idText(), nil
 }

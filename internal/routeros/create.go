@@ -52,17 +52,6 @@ func (v *Volumes) create(ctx context.Context, request CreateRequest) (Volume, er
 	return v.add(ctx, want, fits)
 }
 
-// lookPastOrphan looks until a file has its disk, or is gone: it may belong to a creation or a deletion under way, this
-// one's own earlier command included.
-func (v *Volumes) lookPastOrphan(ctx context.Context, want Volume) (here presence, err error) {
-	err = await(ctx, func() (bool, error) {
-		var err error
-		here, err = v.look(ctx, want)
-		return here.disk != nil || here.user != nil || here.file == nil, err
-	})
-	return here, err
-}
-
 // add makes the disk, with its file and export, by one command: a refused property leaves nothing behind.
 func (v *Volumes) add(ctx context.Context, want Volume, fits func(int64) bool) (Volume, error) {
 	refused := v.write(ctx, want.addCommand())

@@ -6,7 +6,8 @@ import (
 )
 
 // Delete ends the export of a volume, removes its disk and its file, and returns when neither is there any more. It does
-// what is left to do: nothing for a volume that is gone, the file alone where an earlier call removed the disk. A disk
+// what is left to do: nothing for a volume that is gone, the file alone where an earlier call removed the disk. To such a
+// file it gives 2 s to get a disk, as it may be that of a creation under way, whose disk would stay without it. A disk
 // in that slot which is not a volume of the base path is ErrInvalid and stays. A volume that somebody exported again
 // meanwhile stays too, as ErrOutcomeUnknown.
 func (v *Volumes) Delete(ctx context.Context, slot string) error {
@@ -18,7 +19,7 @@ func (v *Volumes) delete(ctx context.Context, slot string) error {
 	if err != nil {
 		return err
 	}
-	here, err := v.look(ctx, want)
+	here, err := v.lookPastOrphan(ctx, want)
 	if err != nil {
 		return err
 	}

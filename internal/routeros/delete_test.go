@@ -23,22 +23,26 @@ func TestDeleteUnexportsRemovesDiskAndFileAndLooksAgain(t *testing.T) {
 
 func TestDeleteFinishesWhatAnEarlierOneBegan(t *testing.T) {
 	look, gone := step{`/file print`, ""}, step{`/file print`, looks(poolJSON, poolJSON, "", "", "")}
+	alone := looks(poolJSON, poolJSON, "", "", fileJSON)
 	disk, file := step{`/disk remove`, done}, step{`/file remove`, done}
 	for name, c := range map[string]struct {
 		here  string
 		steps []step
 	}{
 		"nothing is left":        {looks(poolJSON, poolJSON, "", "", ""), nil},
-		"only the file is left":  {looks(poolJSON, poolJSON, "", "", fileJSON), []step{file, gone}},
+		"only the file is left":  {alone, []step{{`/file print`, alone}, {`/file print`, alone}, {`/file print`, alone}, file, gone}},
+		"the file gets its disk": {alone, []step{{`/file print`, alone}, {`/file print`, shows(diskJSON)}, {`nvme-tcp-export=no`, done}, disk, file, gone}},
 		"it was unexported":      {looks(poolJSON, poolJSON, unexported, unexported, fileJSON), []step{disk, file, gone}},
 		"the file went first":    {looks(poolJSON, poolJSON, unexported, unexported, ""), []step{disk, {`/file remove`, "no such item\r\n"}, gone}},
 		"another was here first": {looks(poolJSON, poolJSON, unexported, unexported, fileJSON), []step{{`/disk remove`, "no such item (4)\r\n"}, file, gone}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			look.reply = c.here
-			if err := volumes(t, scripted(t, append([]step{look}, c.steps...)...)).Delete(t.Context(), "pvc-1"); err != nil {
-				t.Error(err)
-			}
+			synctest.Test(t, func(t *testing.T) {
+				look.reply = c.here
+				if err := volumes(t, scripted(t, append([]step{look}, c.steps...)...)).Delete(t.Context(), "pvc-1"); err != nil {
+					t.Error(err)
+				}
+			})
 		})
 	}
 }
@@ -86,7 +90,11 @@ func TestDeleteStopsAtTheFirstRefusal(t *testing.T) {
 
 func TestDeleteDoesNotClaimWhatIsStillThere(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		steps := []step{{`/file print`, looks(poolJSON, poolJSON, "", "", fileJSON)}, {`/file remove`, done}}
+		var steps []step
+		for range 4 {
+			steps = append(steps, step{`/file print`, looks(poolJSON, poolJSON, "", "", fileJSON)})
+		}
+		steps = append(steps, step{`/file remove`, done})
 		for range settle {
 			steps = append(steps, step{`/file print`, looks(poolJSON, poolJSON, "", "", fileJSON)})
 		}
@@ -100,7 +108,11 @@ func TestDeleteDoesNotClaimWhatIsStillThere(t *testing.T) {
 func TestDeleteLooksAgainForAnotherDiskOverTheFile(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		other := strings.Replace(diskJSON, `"slot":"pvc-1"`, `"slot":"x"`, 1)
-		steps := []step{{`/file print`, looks(poolJSON, poolJSON, "", "", fileJSON)}, {`/file remove`, done}}
+		var steps []step
+		for range 4 {
+			steps = append(steps, step{`/file print`, looks(poolJSON, poolJSON, "", "", fileJSON)})
+		}
+		steps = append(steps, step{`/file remove`, done})
 		for range settle {
 			steps = append(steps, step{`/file print`, looks(poolJSON, poolJSON, "", other, fileJSON)})
 		}

@@ -34,6 +34,17 @@ func (v *Volumes) look(ctx context.Context, want Volume) (presence, error) {
 	return here, err
 }
 
+// lookPastOrphan looks until a file has its disk, or is gone, but no longer than a disk takes to be added: the file may
+// belong to a creation or a deletion under way, an earlier command of this controller included.
+func (v *Volumes) lookPastOrphan(ctx context.Context, want Volume) (here presence, err error) {
+	err = awaitIn(ctx, settle[:4], func() (bool, error) {
+		var err error
+		here, err = v.look(ctx, want)
+		return here.disk != nil || here.user != nil || here.file == nil, err
+	})
+	return here, err
+}
+
 // volume reads the disk in the slot as the volume, which it is with the volume's file alone. A volume whose size or file
 // is not to be seen is ErrPoolUnavailable, and returned with it: RouterOS shows a disk before the file system below is
 // ready, and also when the file is gone.

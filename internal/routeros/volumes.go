@@ -157,7 +157,11 @@ func malformed(cause error) *Error { return &Error{Kind: ErrMalformed, Text: one
 
 // await looks until done says so, in the rhythm of settle; the last answer counts.
 func await(ctx context.Context, look func() (done bool, err error)) error {
-	for _, wait := range settle {
+	return awaitIn(ctx, settle, look)
+}
+
+func awaitIn(ctx context.Context, waits []time.Duration, look func() (done bool, err error)) error {
+	for _, wait := range waits {
 		if wait > 0 {
 			select {
 			case <-ctx.Done():
