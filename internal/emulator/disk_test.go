@@ -3,6 +3,7 @@ package emulator
 import (
 	"strings"
 	"testing"
+	"time"
 )
 
 const addVolume = `/disk add type=file file-path=/pool/volumes/v1.img file-size=50G slot=v1 nvme-tcp-export=yes ` +
@@ -266,5 +267,19 @@ func TestADeviceMayShowAFileSizeAndNoSize(t *testing.T) {
 		wantAll(t, run, []exchange{
 			{`:put [/disk print as-value proplist=size,file-size where slot="v1"]`, ".id=*2;file-size=53687091200\n"},
 		})
+	})
+}
+
+func TestAFileMayBeThereBeforeItsDisk(t *testing.T) {
+	rds(t, DeviceOptions{AddTime: time.Second}, func(t *testing.T, run func(string) string) {
+		added := make(chan string, 1)
+		go func() { added <- run(addVolume) }()
+		count := `:put [:len [/disk find slot="v1"]]; :put [:len [/file find name="pool/volumes/v1.img"]]`
+		time.Sleep(time.Second / 2)
+		wantAll(t, run, []exchange{{count, "0\n1\n"}})
+		if said := <-added; said != "" {
+			t.Errorf("the device said %q", said)
+		}
+		wantAll(t, run, []exchange{{count, "1\n1\n"}})
 	})
 }
