@@ -34,13 +34,14 @@ type agentSettings struct {
 
 // happening is what an agent tells.
 type happening struct {
-	What   string // "connected", "lost", "failed", "answer"
-	At     time.Time
-	Since  time.Time   // of a loss: the last byte received
-	Reason conn.Reason // of a loss
-	Kind   conn.Kind   // of a failed attempt, or of a command's error
-	Cause  conn.Cause  // of the outage that a connection ended
-	Text   string      // the error, or the command's output
+	What    string // "dial", "connected", "lost", "failed", "answer"
+	At      time.Time
+	Open    int          // of a dial: connections that are open before it
+	Reason  conn.Reason  // of a loss
+	Kind    conn.Kind    // of a failed attempt, or of a command's error
+	Outcome conn.Outcome // of a command's error
+	Cause   conn.Cause   // of the outage that a connection ended
+	Text    string       // the error, or the command's output
 }
 
 func agentMain(file string) int {
@@ -63,7 +64,7 @@ func agent(file string, in io.Reader, out io.Writer) error {
 	tell := &teller{out: json.NewEncoder(out)}
 	client, err := conn.NewSSHClient(conn.SSHClientConfig{
 		Host: "rds.test", Port: port, User: s.User, KeyFile: s.KeyFile, HostKeyFile: s.HostKeyFile,
-		Verify: verifyRouterOS, Observer: tell, SessionLimit: 2,
+		Verify: verifyRouterOS, Observer: tell,
 		LookupIP: func(context.Context, string) ([]netip.Addr, error) {
 			text, err := os.ReadFile(s.AddressFile)
 			if err != nil {
@@ -92,7 +93,7 @@ func agent(file string, in io.Reader, out io.Writer) error {
 			if err != nil {
 				output = err.Error()
 			}
-			tell.tell(happening{What: "answer", At: time.Now(), Kind: conn.KindOf(err), Text: output})
+			tell.tell(happening{What: "answer", At: time.Now(), Kind: conn.KindOf(err), Outcome: conn.OutcomeOf(err), Text: output})
 		}()
 	}
 	return nil
@@ -121,11 +122,7 @@ func (t *teller) tell(h happening) {
 }
 
 func (t *teller) Disconnected(_ context.Context, e conn.Disconnect) {
-	h := happening{What: "lost", At: e.Snapshot.DisconnectedAt, Reason: e.Reason, Text: fmt.Sprint(e.Err)}
-	if e.Snapshot.Outage != nil {
-		h.Since = e.Snapshot.Outage.LastReceived
-	}
-	t.tell(h)
+	t.tell(happening{What: "lost", At: e.Snapshot.DisconnectedAt, Reason: e.Reason, Text: fmt.Sprint(e.Err)})
 }
 
 func (t *teller) AttemptEnded(_ context.Context, r conn.AttemptResult) {
@@ -136,4 +133,13 @@ func (t *teller) AttemptEnded(_ context.Context, r conn.AttemptResult) {
 		h.Cause = r.Snapshot.LastOutage.Cause
 	}
 	t.tell(h)
+}
+
+// StageStarted comes right before a dial, the one way to a connection: that
+// none is open then is the proof that two never are.
+func (t *teller) StageStarted(ctx context.Context, s conn.StageInfo) context.Context {
+	if s.Stage == conn.StageTCP {
+		t.tell(happening{What: "dial", At: time.Now(), Open: openFromHere(os.Getpid())})
+	}
+	return ctx
 }

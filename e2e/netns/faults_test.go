@@ -10,15 +10,33 @@ import (
 	"rds-csi/internal/conn"
 )
 
-// Bounds on the real clock, with room for a loaded machine; exact times are
-// proved on the fake clock.
+// What is promised, without jitter and load of the machine.
 const (
-	silence = 10*time.Second + margin
-	margin  = time.Second
-	// recovery is the longest time from the end of a fault to the connection:
-	// the attempt in flight, one wait and one connect.
-	recovery = conn.DefaultConnectTimeout + conn.DefaultMaxInterval + margin
+	atOnce  = 0
+	silence = 10 * time.Second // an idle connection
+	busy    = 7 * time.Second  // with a command under way
+	probed  = 5 * time.Second  // when the fault answers the first thing that is sent
+	// recovery is from the end of a fault to the connection: the attempt in
+	// flight and one wait. The connect comes on top.
+	recovery = conn.DefaultConnectTimeout + conn.DefaultMaxInterval
+	// margin is for a connect and for a loaded machine: exact times are proved
+	// on the fake clock.
+	margin = 1500 * time.Millisecond
 )
+
+// fault is a fault that ends the connection, and what is promised about it.
+type fault struct {
+	name     string
+	tunnel   bool           // on a network that is a tunnel, not a switch
+	command  string         // under way when the fault begins
+	begin    func(w *world) // the fault
+	failures int            // failed attempts that it lasts for; 0: until it is found
+	end      func(w *world) // nil: new connections work all the time
+	detected time.Duration  // the bound
+	reasons  []conn.Reason  // of the loss, any of them
+	kinds    []conn.Kind    // of failed attempts, any of them
+	cause    conn.Cause     // of the outage, CauseLink by default
+}
 
 // world is one network with a device and a service that is connected to it.
 type world struct {
@@ -27,62 +45,135 @@ type world struct {
 	s *service
 }
 
-// fault is one fault of the network and what is promised about it.
-type fault struct {
-	name     string
-	begin    func(w *world)
-	end      func(w *world)
-	detected time.Duration // the bound
-	reasons  []conn.Reason // any of them
-}
-
-var faults = []fault{
-	{
-		name:     "link of the service down",
-		begin:    func(w *world) { w.ip(w.near, "link set eth0 down") },
-		end:      func(w *world) { w.ip(w.near, "link set eth0 up") },
-		detected: silence, reasons: []conn.Reason{conn.ReasonSilence},
-	},
-	{
-		name:     "link of the device down",
-		begin:    func(w *world) { w.ip(w.far, "link set eth0 down") },
-		end:      func(w *world) { w.ip(w.far, "link set eth0 up") },
-		detected: silence, reasons: []conn.Reason{conn.ReasonSilence},
-	},
+func newWorld(t *testing.T, tunnelled bool, emulatorPath string) *world {
+	t.Helper()
+	w := &world{h: newHost(t, emulatorPath)}
+	if tunnelled {
+		w.network = newTunnelled(t)
+	} else {
+		w.network = newNetwork(t)
+	}
+	w.h.boot(w.far)
+	w.s = startService(t, w.near, w.h)
+	w.s.await("connected", 1)
+	return w
 }
 
 func TestFaultsOfTheNetwork(t *testing.T) {
 	needNetwork(t)
 	emulatorPath := buildEmulator(t)
-	for _, f := range faults {
-		t.Run(f.name, func(t *testing.T) {
-			t.Parallel()
-			w := &world{network: newNetwork(t), h: newHost(t, emulatorPath)}
-			w.h.boot(w.far)
-			w.s = startService(t, w.near, w.h)
-			w.s.await("connected", 1)
-			w.suffer(f)
-		})
-	}
+	var all table
+	t.Run("faults", func(t *testing.T) {
+		for _, f := range allFaults() {
+			t.Run(f.name, func(t *testing.T) {
+				t.Parallel()
+				all.add(newWorld(t, f.tunnel, emulatorPath).suffer(f))
+			})
+		}
+		for _, c := range hardships {
+			t.Run(c.name, func(t *testing.T) {
+				t.Parallel()
+				newWorld(t, true, emulatorPath).endure(c)
+			})
+		}
+	})
+	all.publish(t)
 }
 
-// suffer has the fault for as long as two attempts fail.
-func (w *world) suffer(f fault) {
+func allFaults() []fault {
+	return slices.Concat(linkFaults, filterFaults, hostFaults, pathFaults)
+}
+
+// suffer has the fault and measures what became of the connection.
+func (w *world) suffer(f fault) row {
 	w.t.Helper()
+	if f.command != "" {
+		w.s.exec(f.command)
+		waitFor(w.t, "the command", func() bool { return w.h.name() == "changed" })
+	}
 	begin := time.Now()
 	f.begin(w)
 	lost := w.s.await("lost", 1)
-	w.s.await("failed", 2)
-	end := time.Now()
-	f.end(w)
+	end := lost.At
+	if f.end != nil {
+		w.s.await("failed", f.failures)
+		end = time.Now()
+		f.end(w)
+	}
 	back := w.s.await("connected", 2)
-	if took := lost.At.Sub(begin); took > f.detected {
-		w.t.Errorf("detected after %v, want %v at most", took, f.detected)
+	r := row{fault: f, detected: max(0, lost.At.Sub(begin)), reason: lost.Reason, kinds: kindsOf(w.s.all("failed")),
+		cause: back.Cause, back: max(0, back.At.Sub(end)), atDevice: w.openAtTheDevice()}
+	w.judge(r)
+	return r
+}
+
+// judge compares what was measured with what is promised.
+func (w *world) judge(r row) {
+	w.t.Helper()
+	if r.detected > r.fault.detected+margin {
+		w.t.Errorf("found after %v, want %v at most", r.detected, r.fault.detected)
 	}
-	if !slices.Contains(f.reasons, lost.Reason) {
-		w.t.Errorf("lost for %q, want %q", lost.Reason, f.reasons)
+	if !slices.Contains(r.fault.reasons, r.reason) {
+		w.t.Errorf("lost for %q, want %q", r.reason, r.fault.reasons)
 	}
-	if took := back.At.Sub(end); took > recovery {
-		w.t.Errorf("connected %v after the fault, want %v at most", took, recovery)
+	for _, kind := range r.kinds {
+		if !slices.Contains(r.fault.kinds, kind) {
+			w.t.Errorf("an attempt failed with %q, want %q", kind, r.fault.kinds)
+		}
 	}
+	if r.back > r.fault.recovery()+margin {
+		w.t.Errorf("connected %v after the fault, want %v at most", r.back, r.fault.recovery())
+	}
+	if want := r.fault.outageCause(); r.cause != want {
+		w.t.Errorf("the outage's cause is %q, want %q", r.cause, want)
+	}
+	if r.atDevice < 1 || r.atDevice > 2 {
+		w.t.Errorf("%d connections at the device, want the new one and at most one that it does not know to be dead", r.atDevice)
+	}
+	w.wantOneAtATime()
+	if n := len(w.s.all("lost")); n != 1 {
+		w.t.Errorf("%d losses, want 1", n)
+	}
+	for _, answer := range w.s.all("answer") {
+		if answer.Kind != conn.KindClosed || answer.Outcome != conn.Unknown {
+			w.t.Errorf("the command under way ended with %q, outcome %q: %s, want closed and unknown", answer.Kind, answer.Outcome, answer.Text)
+		}
+	}
+	if n := len(w.s.all("answer")); r.fault.command != "" && n != 1 {
+		w.t.Errorf("%d commands came back, want 1", n)
+	}
+}
+
+// wantOneAtATime checks that no connection was open when another was dialled.
+func (w *world) wantOneAtATime() {
+	w.t.Helper()
+	for _, dial := range w.s.all("dial") {
+		if dial.Open != 0 {
+			w.t.Errorf("%d connections were open at the dial at %v", dial.Open, dial.At)
+		}
+	}
+}
+
+// recovery is the bound from the end of the fault to the connection. Where new
+// connections work it is from the loss on, and the first attempt is at once.
+func (f fault) recovery() time.Duration {
+	if f.end == nil {
+		return atOnce
+	}
+	return recovery
+}
+
+func (f fault) outageCause() conn.Cause {
+	if f.cause == "" {
+		return conn.CauseLink
+	}
+	return f.cause
+}
+
+func kindsOf(failures []happening) (kinds []conn.Kind) {
+	for _, failure := range failures {
+		kinds = append(kinds, failure.Kind)
+	}
+	slices.Sort(kinds)
+	return slices.Compact(kinds)
 }

@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"os/user"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -35,6 +36,7 @@ type host struct {
 	hostKey ssh.PublicKey
 	userKey string // the file of the private key that it lets in
 	unserve func()
+	device  *emulator.Device
 	daemon  *exec.Cmd
 }
 
@@ -86,6 +88,7 @@ func (h *host) newKey(name string) ssh.PublicKey {
 func (h *host) serve(device *emulator.Device) {
 	h.t.Helper()
 	h.unserve()
+	h.device = device
 	l, err := net.Listen("unix", h.path("device"))
 	noError(h.t, err)
 	ctx, cancel := context.WithCancel(context.Background())
@@ -112,6 +115,33 @@ func (h *host) boot(ns namespace) {
 func (h *host) log() string {
 	text, _ := os.ReadFile(h.path("log"))
 	return string(text)
+}
+
+// name is the device's, which a command can change: it tells that the command
+// has run so far.
+func (h *host) name() string {
+	return strings.TrimSpace(h.device.Run(h.t.Context(), "admin", ":put [/system/identity/get name]").Output)
+}
+
+// signalSessions sends a signal to the processes that serve connections, the
+// children of the daemon, and to theirs.
+func (h *host) signalSessions(s syscall.Signal) {
+	h.t.Helper()
+	for _, pid := range childrenOf(h.daemon.Process.Pid) {
+		for _, child := range append(childrenOf(pid), pid) {
+			_ = syscall.Kill(child, s)
+		}
+	}
+}
+
+func childrenOf(parent int) (pids []int) {
+	text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", parent, parent))
+	for _, field := range strings.Fields(string(text)) {
+		if pid, err := strconv.Atoi(field); err == nil {
+			pids = append(pids, pid)
+		}
+	}
+	return pids
 }
 
 // buildEmulator makes cmd/emulator for all faults of the test.

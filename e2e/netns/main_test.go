@@ -6,6 +6,7 @@
 package netns
 
 import (
+	"flag"
 	"os"
 	"testing"
 
@@ -17,5 +18,8 @@ func TestMain(m *testing.M) {
 	if file := os.Getenv(agentEnv); file != "" {
 		os.Exit(agentMain(file))
 	}
+	flag.Parse()
+	// The faults wait most of the time: all of them can do so at once.
+	_ = flag.Set("test.parallel", "64")
 	goleak.VerifyTestMain(m)
 }

@@ -18,7 +18,9 @@ import (
 const (
 	nearIP  = "10.99.0.1"
 	farIP   = "10.99.0.2"
-	movedIP = "10.99.0.3" // where the far host goes when it changes its address
+	movedIP = "10.99.0.3" // where a host goes that changes its address
+	farMAC  = "02:00:00:00:00:02"
+	noMAC   = "02:00:00:00:00:99" // nobody's
 	port    = 22
 	prefix  = "rds-netns-" // of all namespaces: what a killed run left is found by it
 )
@@ -30,6 +32,7 @@ const (
 type network struct {
 	t               *testing.T
 	near, far, wire namespace
+	tunnel          *tunnel // in place of the switch; see there
 }
 
 // namespace is the name of a network namespace.
@@ -37,7 +40,8 @@ type namespace string
 
 var networks atomic.Int64
 
-func newNetwork(t *testing.T) *network {
+// newHosts makes names and nothing more.
+func newHosts(t *testing.T) *network {
 	t.Helper()
 	base := fmt.Sprintf("%s%d-%d-", prefix, os.Getpid(), networks.Add(1))
 	n := &network{t: t, near: namespace(base + "near"), far: namespace(base + "far"), wire: namespace(base + "wire")}
@@ -46,11 +50,18 @@ func newNetwork(t *testing.T) *network {
 			ns.remove()
 		}
 	})
+	return n
+}
+
+// newNetwork is a network of two hosts at a switch.
+func newNetwork(t *testing.T) *network {
+	t.Helper()
+	n := newHosts(t)
 	n.add(n.wire)
 	n.ip(n.wire, "link add switch type bridge")
 	n.ip(n.wire, "link set switch up")
-	n.plug(n.near, "near", nearIP)
-	n.plug(n.far, "far", farIP)
+	n.plug(n.near, "near", nearIP, "02:00:00:00:00:01")
+	n.plug(n.far, "far", farIP, farMAC)
 	return n
 }
 
@@ -61,10 +72,11 @@ func (n *network) add(ns namespace) {
 }
 
 // plug makes a host and connects it to the port of the switch.
-func (n *network) plug(ns namespace, port, address string) {
+func (n *network) plug(ns namespace, port, address, mac string) {
 	n.t.Helper()
 	n.add(ns)
 	n.ip(n.wire, fmt.Sprintf("link add %s type veth peer name eth0 netns %s", port, ns))
+	n.ip(ns, "link set eth0 address "+mac)
 	n.ip(n.wire, "link set "+port+" master switch up")
 	n.ip(ns, "address add "+address+"/24 dev eth0")
 	n.ip(ns, "link set eth0 up")

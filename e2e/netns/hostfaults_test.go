@@ -1,0 +1,70 @@
+//go:build linux
+
+package netns
+
+import (
+	"syscall"
+	"time"
+
+	"rds-csi/internal/conn"
+	"rds-csi/internal/emulator"
+)
+
+// hostFaults are those of the device's host. One that loses its power says
+// nothing; what returns knows nothing of the connections of before.
+var hostFaults = []fault{
+	{
+		name:     "device loses its power for long",
+		begin:    (*world).cutPower,
+		failures: 2,
+		end:      func(w *world) { w.powerOn(farMAC) },
+		detected: silence, reasons: unheard, kinds: nowhere, cause: conn.CauseReboot,
+	},
+	{
+		name:     "device loses its power for an instant",
+		begin:    func(w *world) { w.cutPower(); w.powerOn(farMAC) },
+		detected: silence, reasons: []conn.Reason{conn.ReasonReset}, cause: conn.CauseReboot,
+	},
+	{
+		name:     "device loses its power for an instant, under a command",
+		command:  longCommand,
+		begin:    func(w *world) { w.cutPower(); w.powerOn(farMAC) },
+		detected: busy, reasons: []conn.Reason{conn.ReasonReset}, cause: conn.CauseReboot,
+	},
+	{
+		name:     "device returns at once with another MAC address",
+		begin:    func(w *world) { w.cutPower(); w.powerOn("02:00:00:00:00:03") },
+		detected: silence, reasons: []conn.Reason{conn.ReasonReset, conn.ReasonSilence},
+		kinds: nowhere, cause: conn.CauseReboot,
+	},
+	{
+		name:     "SSH service of the device killed",
+		begin:    func(w *world) { w.far.kill() },
+		failures: 3,
+		end:      func(w *world) { w.h.boot(w.far) },
+		detected: atOnce, reasons: ended, kinds: []conn.Kind{conn.KindRefused},
+	},
+	{
+		name:     "SSH sessions of the device frozen",
+		begin:    func(w *world) { w.h.signalSessions(syscall.SIGSTOP) },
+		detected: silence, reasons: unheard,
+	},
+}
+
+// cutPower takes the device from the network first, so that nothing it sends
+// in its last moments arrives, then all it runs, then the host itself.
+func (w *world) cutPower() {
+	w.t.Helper()
+	w.ip(w.wire, "link del far") // its end of the cable goes with it; the other host sees no change
+	w.far.remove()
+}
+
+// powerOn is the device after a boot: the same disks, and no connection.
+func (w *world) powerOn(mac string) {
+	w.t.Helper()
+	w.plug(w.far, "far", farIP, mac)
+	w.h.serve(emulator.NewDevice(emulator.DeviceOptions{Uptime: time.Second}))
+	w.h.boot(w.far)
+}
+
+func (w *world) endSessions() { w.h.signalSessions(syscall.SIGKILL) }
