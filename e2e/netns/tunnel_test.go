@@ -92,22 +92,30 @@ func openTun(name string) (*os.File, error) {
 	return os.NewFile(uintptr(fd), name), nil
 }
 
-// within runs f on a thread that is in the namespace.
+// within runs f on a thread that is in the namespace meanwhile. The thread
+// has to come back: its end would kill the processes that it started, see
+// Pdeathsig, and the first thread of a process cannot end at all.
 func (ns namespace) within(f func() error) error {
-	result := make(chan error)
-	go func() {
-		runtime.LockOSThread() // never unlocked: the thread ends with the goroutine
-		there, err := unix.Open("/run/netns/"+string(ns), unix.O_RDONLY|unix.O_CLOEXEC, 0)
-		if err == nil {
-			err = unix.Setns(there, unix.CLONE_NEWNET)
-			unix.Close(there)
-		}
-		if err == nil {
-			err = f()
-		}
-		result <- err
-	}()
-	return <-result
+	runtime.LockOSThread()
+	here, err := os.Open("/proc/thread-self/ns/net")
+	if err != nil {
+		return err
+	}
+	defer here.Close()
+	there, err := os.Open("/run/netns/" + string(ns))
+	if err != nil {
+		return err
+	}
+	defer there.Close()
+	if err := unix.Setns(int(there.Fd()), unix.CLONE_NEWNET); err != nil {
+		return err
+	}
+	err = f()
+	if back := unix.Setns(int(here.Fd()), unix.CLONE_NEWNET); back != nil {
+		return back // the goroutine keeps its thread from all others
+	}
+	runtime.UnlockOSThread()
+	return err
 }
 
 // carry carries packets until a file is closed.
