@@ -34,7 +34,7 @@ type agentSettings struct {
 
 // happening is what an agent tells.
 type happening struct {
-	What    string // "dial", "connected", "lost", "failed", "answer"
+	What    string // "dial", "connected", "failed", "lost", "answer" to a command, "probe" that ended
 	At      time.Time
 	Open    int          // of a dial: connections that are open before it
 	Reason  conn.Reason  // of a loss
@@ -142,4 +142,10 @@ func (t *teller) StageStarted(ctx context.Context, s conn.StageInfo) context.Con
 		t.tell(happening{What: "dial", At: time.Now(), Open: openFromHere(os.Getpid())})
 	}
 	return ctx
+}
+
+func (t *teller) CommandEnded(_ context.Context, r conn.CommandResult) {
+	if r.Purpose == conn.PurposeProbe {
+		t.tell(happening{What: "probe", At: time.Now(), Kind: conn.KindOf(r.Err)})
+	}
 }

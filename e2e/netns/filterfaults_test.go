@@ -67,6 +67,11 @@ var filterFaults = []fault{
 		detected: probed, reasons: []conn.Reason{conn.ReasonReset},
 	},
 	{
+		name:     "node of the service answers the old connection with ICMP unreachable",
+		begin:    func(w *world) { w.filter(w.near, "output", w.live("sport")+"reject with icmp type host-unreachable") },
+		detected: silence, reasons: unheard,
+	},
+	{
 		name:     "device drops new connections, and the old one ends",
 		begin:    func(w *world) { w.filter(w.far, "input", newOnly+"drop"); w.endSessions() },
 		failures: 2,
@@ -88,6 +93,16 @@ var filterFaults = []fault{
 		},
 		failures: 3,
 		end:      unfilterDevice,
+		detected: atOnce, reasons: ended, kinds: []conn.Kind{conn.KindUnreachable},
+	},
+	{
+		name: "node of the service prohibits new connections, and the old one ends",
+		begin: func(w *world) {
+			w.filter(w.near, "output", newOnly+"reject with icmp type admin-prohibited")
+			w.endSessions()
+		},
+		failures: 3,
+		end:      func(w *world) { w.filter(w.near, "output") },
 		detected: atOnce, reasons: ended, kinds: []conn.Kind{conn.KindUnreachable},
 	},
 }

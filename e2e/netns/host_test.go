@@ -42,7 +42,7 @@ type host struct {
 
 func newHost(t *testing.T, emulatorPath string) *host {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "far")
+	dir, err := os.MkdirTemp("", own)
 	noError(t, err)
 	h := &host{t: t, dir: dir, userKey: filepath.Join(dir, "user"), unserve: func() {}}
 	t.Cleanup(func() {
@@ -147,7 +147,10 @@ func childrenOf(parent int) (pids []int) {
 // buildEmulator makes cmd/emulator for all faults of the test.
 func buildEmulator(t *testing.T) string {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "emulator")
+	dir, err := os.MkdirTemp("", own)
+	noError(t, err)
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	path := filepath.Join(dir, "emulator")
 	if out, err := exec.Command("go", "build", "-o", path, "rds-csi/cmd/emulator").CombinedOutput(); err != nil {
 		t.Fatalf("go build: %v\n%s", err, out)
 	}

@@ -17,30 +17,31 @@ var hostFaults = []fault{
 		name:     "device loses its power for long",
 		begin:    (*world).cutPower,
 		failures: 2,
-		end:      func(w *world) { w.powerOn(farMAC) },
+		end:      func(w *world) { w.powerOn() },
 		detected: silence, reasons: unheard, kinds: nowhere, cause: conn.CauseReboot,
 	},
 	{
 		name:     "device loses its power for an instant",
-		begin:    func(w *world) { w.cutPower(); w.powerOn(farMAC) },
+		begin:    func(w *world) { w.cutPower(); w.powerOn() },
 		detected: silence, reasons: []conn.Reason{conn.ReasonReset}, cause: conn.CauseReboot,
 	},
 	{
 		name:     "device loses its power for an instant, under a command",
 		command:  longCommand,
-		begin:    func(w *world) { w.cutPower(); w.powerOn(farMAC) },
+		begin:    func(w *world) { w.cutPower(); w.powerOn() },
 		detected: busy, reasons: []conn.Reason{conn.ReasonReset}, cause: conn.CauseReboot,
 	},
 	{
-		name:     "device returns at once with another MAC address",
-		begin:    func(w *world) { w.cutPower(); w.powerOn("02:00:00:00:00:03") },
-		detected: silence, reasons: []conn.Reason{conn.ReasonReset, conn.ReasonSilence},
-		kinds: nowhere, cause: conn.CauseReboot,
+		name:     "SSH service of the device killed",
+		begin:    (*world).killService,
+		failures: 3,
+		end:      func(w *world) { w.h.boot(w.far) },
+		detected: atOnce, reasons: ended, kinds: []conn.Kind{conn.KindRefused},
 	},
 	{
-		name:     "SSH service of the device killed",
-		begin:    func(w *world) { w.far.kill() },
-		failures: 3,
+		name:     "SSH service of the device killed for half a minute",
+		begin:    (*world).killService,
+		failures: 6, // the next wait is the longest
 		end:      func(w *world) { w.h.boot(w.far) },
 		detected: atOnce, reasons: ended, kinds: []conn.Kind{conn.KindRefused},
 	},
@@ -60,11 +61,27 @@ func (w *world) cutPower() {
 }
 
 // powerOn is the device after a boot: the same disks, and no connection.
-func (w *world) powerOn(mac string) {
+func (w *world) powerOn() {
 	w.t.Helper()
-	w.plug(w.far, "far", farIP, mac)
+	w.plug(w.far, "far", farIP, farMAC)
 	w.h.serve(emulator.NewDevice(emulator.DeviceOptions{Uptime: time.Second}))
 	w.h.boot(w.far)
 }
 
-func (w *world) endSessions() { w.h.signalSessions(syscall.SIGKILL) }
+// killService ends the daemon and its sessions, not the host: its kernel tells
+// the other end.
+func (w *world) killService() {
+	w.t.Helper()
+	pids := w.far.pids()
+	w.began = time.Now()
+	for _, pid := range pids {
+		_ = syscall.Kill(pid, syscall.SIGKILL)
+	}
+}
+
+// endSessions ends what serves the connections; the daemon serves new ones.
+func (w *world) endSessions() {
+	w.t.Helper()
+	w.began = time.Now()
+	w.h.signalSessions(syscall.SIGKILL)
+}

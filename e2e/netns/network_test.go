@@ -8,7 +8,6 @@ import (
 	"os/exec"
 	"strconv"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -16,14 +15,18 @@ import (
 
 // Every fault has a network of its own, so the addresses can be the same.
 const (
-	nearIP  = "10.99.0.1"
-	farIP   = "10.99.0.2"
-	movedIP = "10.99.0.3" // where a host goes that changes its address
-	farMAC  = "02:00:00:00:00:02"
-	noMAC   = "02:00:00:00:00:99" // nobody's
-	port    = 22
-	prefix  = "rds-netns-" // of all namespaces: what a killed run left is found by it
+	nearIP   = "10.99.0.1"
+	farIP    = "10.99.0.2"
+	movedIP  = "10.99.0.3" // where a host goes that changes its address
+	farMAC   = "02:00:00:00:00:02"
+	otherMAC = "02:00:00:00:00:03"
+	noMAC    = "02:00:00:00:00:99" // nobody's
+	port     = 22
+	prefix   = "rds-netns-" // of namespaces and directories: what a killed run left is found by it
 )
+
+// own begins the names of this run.
+var own = fmt.Sprintf("%s%d-", prefix, os.Getpid())
 
 // network is three hosts: near (the service), far (the device) and a switch
 // between them, so that a host that goes away takes no interface of the other
@@ -43,7 +46,7 @@ var networks atomic.Int64
 // newHosts makes names and nothing more.
 func newHosts(t *testing.T) *network {
 	t.Helper()
-	base := fmt.Sprintf("%s%d-%d-", prefix, os.Getpid(), networks.Add(1))
+	base := fmt.Sprintf("%s%d-", own, networks.Add(1))
 	n := &network{t: t, near: namespace(base + "near"), far: namespace(base + "far"), wire: namespace(base + "wire")}
 	t.Cleanup(func() {
 		for _, ns := range []namespace{n.near, n.far, n.wire} {
@@ -136,55 +139,4 @@ func (ns namespace) pids() (pids []int) {
 		}
 	}
 	return pids
-}
-
-// needNetwork skips where namespaces cannot be made; in CI they must be.
-func needNetwork(t *testing.T) {
-	t.Helper()
-	if testing.Short() {
-		t.Skip("a real network and the real clock: not with -short")
-	}
-	if missing := networkMissing(); missing != "" {
-		if os.Getenv("RDS_CI") == "1" {
-			t.Fatalf("%s, and CI must have it", missing)
-		}
-		t.Skip(missing)
-	}
-}
-
-// networkMissing says what this machine lacks. What an earlier run left behind
-// is removed on the way.
-var networkMissing = sync.OnceValue(func() string {
-	if os.Getuid() != 0 {
-		return "network namespaces need root"
-	}
-	for program, pkg := range map[string]string{"ip": "iproute2", "nft": "nftables", sshdPath: "openssh-server"} {
-		if _, err := exec.LookPath(program); err != nil {
-			return fmt.Sprintf("no %s on this machine (Debian: apt-get install %s)", program, pkg)
-		}
-	}
-	removeLeftovers()
-	probe := namespace(fmt.Sprintf("%s%d-probe", prefix, os.Getpid()))
-	defer probe.remove()
-	if out, err := exec.Command("ip", "netns", "add", string(probe)).CombinedOutput(); err != nil {
-		return fmt.Sprintf("no network namespaces on this machine: ip netns add: %v: %s", err, out)
-	}
-	if out, err := exec.Command("ip", "-n", string(probe), "link", "add", "switch", "type", "bridge").CombinedOutput(); err != nil {
-		return fmt.Sprintf("no bridge in network namespaces of this machine: %v: %s", err, out)
-	}
-	return ""
-})
-
-// removeLeftovers removes the namespaces of runs that were killed: those whose
-// process is no more.
-func removeLeftovers() {
-	out, _ := exec.Command("ip", "netns", "list").Output()
-	for line := range strings.Lines(string(out)) {
-		name, _, _ := strings.Cut(strings.TrimSpace(line), " ")
-		owner, found := strings.CutPrefix(name, prefix)
-		pid, _, _ := strings.Cut(owner, "-")
-		if number, err := strconv.Atoi(pid); found && err == nil && syscall.Kill(number, 0) != nil {
-			namespace(name).remove()
-		}
-	}
 }

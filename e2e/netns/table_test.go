@@ -4,10 +4,9 @@ package netns
 
 import (
 	"fmt"
-	"slices"
+	"strconv"
 	"strings"
 	"sync"
-	"testing"
 	"time"
 
 	"rds-csi/internal/conn"
@@ -24,35 +23,48 @@ type row struct {
 	atDevice int
 }
 
-// table collects the rows of faults that are had at once.
+// hardRow is what was measured of a hardship: no loss.
+type hardRow struct {
+	hardship hardship
+	commands int
+	slowest  time.Duration
+}
+
+// table collects the rows of what happens at once.
 type table struct {
 	mu   sync.Mutex
-	rows []row
+	rows map[string]string // by the name of the fault or hardship
 }
 
 func (t *table) add(r row) {
+	t.put(r.fault.name, seconds(r.detected), bound(r.fault.detected), "`"+string(r.reason)+"`", kindList(r.kinds),
+		seconds(r.back), bound(r.fault.recovery()), "`"+string(r.cause)+"`", strconv.Itoa(r.atDevice))
+}
+
+func (t *table) addHardship(r hardRow) {
+	t.put(r.hardship.name, strconv.Itoa(r.commands), seconds(r.slowest), bound(r.hardship.each))
+}
+
+func (t *table) put(name string, cells ...string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.rows = append(t.rows, r)
+	if t.rows == nil {
+		t.rows = map[string]string{}
+	}
+	t.rows[name] = "| " + name + " | " + strings.Join(cells, " | ") + " |\n"
 }
 
-func (t *table) publish(tt *testing.T) {
-	tt.Log("\n" + t.String())
-}
-
-// String is the table in the order of the list of faults.
+// String is both tables, in the order of the lists.
 func (t *table) String() string {
 	var b strings.Builder
 	b.WriteString("| fault | found after | bound | reason | attempts failed with | connected again after | bound | cause | connections at the device |\n")
 	b.WriteString("|---|---|---|---|---|---|---|---|---|\n")
 	for _, f := range allFaults() {
-		i := slices.IndexFunc(t.rows, func(r row) bool { return r.fault.name == f.name })
-		if i < 0 {
-			continue
-		}
-		r := t.rows[i]
-		fmt.Fprintf(&b, "| %s | %s | %s | `%s` | %s | %s | %s | `%s` | %d |\n", f.name, seconds(r.detected), bound(f.detected), r.reason,
-			kindList(r.kinds), seconds(r.back), bound(f.recovery()), r.cause, r.atDevice)
+		b.WriteString(t.rows[f.name])
+	}
+	fmt.Fprintf(&b, "\n| for %v, no loss | commands answered | slowest | bound |\n|---|---|---|---|\n", hardTime)
+	for _, h := range hardships {
+		b.WriteString(t.rows[h.name])
 	}
 	return b.String()
 }
