@@ -34,7 +34,7 @@ type agentSettings struct {
 
 // happening is what an agent tells.
 type happening struct {
-	What    string // "dial", "connected", "failed", "lost", "answer" to a command, "probe" that ended
+	What    string // "dial", "connected", "failed", "lost", "answer" to a command, "probe" answered
 	At      time.Time
 	Open    int          // of a dial: connections that are open before it
 	Reason  conn.Reason  // of a loss
@@ -145,7 +145,7 @@ func (t *teller) StageStarted(ctx context.Context, s conn.StageInfo) context.Con
 }
 
 func (t *teller) CommandEnded(_ context.Context, r conn.CommandResult) {
-	if r.Purpose == conn.PurposeProbe {
-		t.tell(happening{What: "probe", At: time.Now(), Kind: conn.KindOf(r.Err)})
+	if r.Purpose == conn.PurposeProbe && r.Err == nil {
+		t.tell(happening{What: "probe", At: time.Now()})
 	}
 }

@@ -63,13 +63,6 @@ var linkFaults = []fault{
 		detected: busy, reasons: unheard, kinds: nowhere,
 	},
 	{
-		name:     "MAC address of the device changed, announced late",
-		begin:    func(w *world) { w.ip(w.far, "link set eth0 address "+otherMAC) },
-		failures: 1,
-		end:      (*world).announce,
-		detected: silence, reasons: unheard, kinds: nowhere,
-	},
-	{
 		name: "address of the service changed",
 		begin: func(w *world) {
 			w.ip(w.near, "address del "+nearIP+"/24 dev eth0")
@@ -111,12 +104,4 @@ func (n *network) lead(ns namespace, address string) {
 func moveDevice(w *world) {
 	w.ip(w.far, "address del "+farIP+"/24 dev eth0")
 	w.ip(w.far, "address add "+movedIP+"/24 dev eth0")
-}
-
-// announce has the device tell its neighbours its MAC address (RFC 5227
-// section 3), as the kernel does at a change of it when it is told to.
-func (w *world) announce() {
-	w.t.Helper()
-	w.run("ip", "netns", "exec", string(w.far), "sh", "-c", "echo 1 >/proc/sys/net/ipv4/conf/eth0/arp_notify")
-	w.ip(w.far, "link set eth0 address "+otherMAC)
 }

@@ -15,14 +15,13 @@ import (
 
 // Every fault has a network of its own, so the addresses can be the same.
 const (
-	nearIP   = "10.99.0.1"
-	farIP    = "10.99.0.2"
-	movedIP  = "10.99.0.3" // where a host goes that changes its address
-	farMAC   = "02:00:00:00:00:02"
-	otherMAC = "02:00:00:00:00:03"
-	noMAC    = "02:00:00:00:00:99" // nobody's
-	port     = 22
-	prefix   = "rds-netns-" // of namespaces and directories: what a killed run left is found by it
+	nearIP  = "10.99.0.1"
+	farIP   = "10.99.0.2"
+	movedIP = "10.99.0.3" // where a host goes that changes its address
+	farMAC  = "02:00:00:00:00:02"
+	noMAC   = "02:00:00:00:00:99" // nobody's
+	port    = 22
+	prefix  = "rds-netns-" // of namespaces and directories: what a killed run left is found by it
 )
 
 // own begins the names of this run.

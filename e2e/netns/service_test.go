@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -20,6 +21,8 @@ type service struct {
 	in          io.WriteCloser
 	pid         int
 	addressFile string
+
+	ended atomic.Bool // the agent
 
 	mu   sync.Mutex
 	told []happening
@@ -70,6 +73,7 @@ func (s *service) resolve(address string) {
 }
 
 func (s *service) listen(out io.Reader) {
+	defer s.ended.Store(true)
 	for lines := json.NewDecoder(out); ; {
 		var h happening
 		if lines.Decode(&h) != nil {
@@ -103,7 +107,10 @@ func (s *service) all(what string) (list []happening) {
 // await waits for the n-th happening of a sort.
 func (s *service) await(what string, n int) happening {
 	s.t.Helper()
-	waitFor(s.t, what, func() bool { return len(s.all(what)) >= n })
+	waitFor(s.t, what, func() bool { return s.ended.Load() || len(s.all(what)) >= n })
+	if len(s.all(what)) < n {
+		s.t.Fatalf("the agent ended before %s", what)
+	}
 	return s.all(what)[n-1]
 }
 

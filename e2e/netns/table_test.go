@@ -42,7 +42,7 @@ func (t *table) add(r row) {
 }
 
 func (t *table) addHardship(r hardRow) {
-	t.put(r.hardship.name, strconv.Itoa(r.commands), seconds(r.slowest), bound(r.hardship.each))
+	t.put(r.hardship.name, strconv.Itoa(r.commands), seconds(r.slowest), bound(answered))
 }
 
 func (t *table) put(name string, cells ...string) {
