@@ -62,7 +62,7 @@ func (t *table) String() string {
 	for _, f := range allFaults() {
 		b.WriteString(t.rows[f.name])
 	}
-	fmt.Fprintf(&b, "\n| for %v, no loss | commands answered | slowest | bound |\n|---|---|---|---|\n", hardTime)
+	fmt.Fprintf(&b, "\n| no loss in %s | commands answered | slowest | bound |\n|---|---|---|---|\n", bound(hardTime))
 	for _, h := range hardships {
 		b.WriteString(t.rows[h.name])
 	}
