@@ -31,7 +31,7 @@ func (t *table) publish(tt *testing.T) {
 	before, _, after := readDocument(tt)
 	var kernel unix.Utsname
 	noError(tt, unix.Uname(&kernel))
-	measured := fmt.Sprintf("Measured on %s, Linux %s, in one run:\n\n%s", time.Now().UTC().Format(time.DateOnly),
+	measured := fmt.Sprintf("Measured on %s, Linux %s, all at once in one run:\n\n%s", time.Now().UTC().Format(time.DateOnly),
 		unix.ByteSliceToString(kernel.Release[:]), t)
 	noError(tt, os.WriteFile(document, []byte(before+beginMeasured+measured+endMeasured+after), 0o644))
 }

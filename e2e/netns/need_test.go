@@ -12,7 +12,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 )
 
@@ -72,12 +71,17 @@ func removeLeftovers() {
 	}
 }
 
-// leftOver reports whether the name is of a run whose process is no more.
+// leftOver reports whether the name is of a run whose process is no more, or
+// is a zombie, which has no program.
 func leftOver(name string) bool {
 	run, found := strings.CutPrefix(name, prefix)
 	owner, _, _ := strings.Cut(run, "-")
 	pid, err := strconv.Atoi(owner)
-	return found && err == nil && errors.Is(syscall.Kill(pid, 0), syscall.ESRCH)
+	if !found || err != nil {
+		return false
+	}
+	_, err = os.Readlink(fmt.Sprintf("/proc/%d/exe", pid))
+	return errors.Is(err, fs.ErrNotExist)
 }
 
 func TestWhatAKilledRunLeftIsRemoved(t *testing.T) {
