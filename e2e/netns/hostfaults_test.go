@@ -36,14 +36,14 @@ var hostFaults = []fault{
 		begin:    (*world).killService,
 		failures: 3,
 		end:      func(w *world) { w.h.boot(w.far) },
-		detected: atOnce, reasons: ended, kinds: []conn.Kind{conn.KindRefused},
+		detected: atOnce, reasons: ended, kinds: killed,
 	},
 	{
 		name:     "SSH service of the device killed for half a minute",
 		begin:    (*world).killService,
 		failures: 6, // the next wait is the longest
 		end:      func(w *world) { w.h.boot(w.far) },
-		detected: atOnce, reasons: ended, kinds: []conn.Kind{conn.KindRefused},
+		detected: atOnce, reasons: ended, kinds: killed,
 	},
 	{
 		name:     "SSH sessions of the device frozen",
@@ -51,6 +51,10 @@ var hostFaults = []fault{
 		detected: silence, reasons: unheard,
 	},
 }
+
+// killed are the kinds of an attempt at a daemon that is killed: one that comes
+// while it dies is accepted.
+var killed = []conn.Kind{conn.KindRefused, conn.KindClosed}
 
 // cutPower takes the device from the network first, so that nothing it sends
 // in its last moments arrives, then all it runs, then the host itself.
