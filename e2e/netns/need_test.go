@@ -43,14 +43,22 @@ var networkMissing = sync.OnceValue(func() string {
 			return fmt.Sprintf("no %s on this machine (Debian: apt-get install %s)", program, pkg)
 		}
 	}
+	if _, err := os.Stat("/dev/net/tun"); err != nil {
+		return fmt.Sprintf("no tunnels on this machine: %v", err)
+	}
 	removeLeftovers()
 	probe := namespace(own + "probe")
 	defer probe.remove()
-	if out, err := exec.Command("ip", "netns", "add", string(probe)).CombinedOutput(); err != nil {
-		return fmt.Sprintf("no network namespaces on this machine: ip netns add: %v: %s", err, out)
-	}
-	if out, err := exec.Command("ip", "-n", string(probe), "link", "add", "switch", "type", "bridge").CombinedOutput(); err != nil {
-		return fmt.Sprintf("no bridge in network namespaces of this machine: %v: %s", err, out)
+	for _, command := range []string{
+		"ip netns add " + string(probe),
+		"ip -n " + string(probe) + " link add switch type bridge",
+		"ip -n " + string(probe) + " link add near type veth peer name far",
+		"ip netns exec " + string(probe) + " nft add table inet fault",
+	} {
+		words := strings.Fields(command)
+		if out, err := exec.Command(words[0], words[1:]...).CombinedOutput(); err != nil {
+			return fmt.Sprintf("no network namespaces as needed on this machine: %s: %v: %s", command, err, out)
+		}
 	}
 	return ""
 })
