@@ -22,6 +22,10 @@ lint:
 rules:
 	promtool check rules alerts/rds-connection.yml
 	promtool test rules alerts/rds-connection_test.yml
+	promtool check config --syntax-only deploy/prometheus.yml
+	amtool check-config deploy/alertmanager.yml
+	amtool config routes test --config.file=deploy/alertmanager.yml --verify.receivers=pager severity=critical
+	amtool config routes test --config.file=deploy/alertmanager.yml --verify.receivers=chat severity=warning
 
 # Every expression of dashboards and rules, evaluated by Prometheus' own engine:
 # a module of its own, for what it needs.
