@@ -148,9 +148,10 @@ const first = `job="rds-csi",instance="10.0.0.5:9809"`
 // The recording has outages of 30 s that end at 90, 170 and 250 s, and a fourth
 // one at its end.
 var (
-	inOutage  = time.Unix(230, 0)
-	connected = time.Unix(290, 0)
-	atEnd     = time.Unix(300, 0)
+	firstFailure = time.Unix(65, 0)
+	inOutage     = time.Unix(230, 0)
+	connected    = time.Unix(290, 0)
+	atEnd        = time.Unix(300, 0)
 )
 
 type database struct {
@@ -365,6 +366,12 @@ func TestPanelsShowTheRightNumbers(t *testing.T) {
 		if series.Metric.Get("le") == "+Inf" && (len(series.Floats) == 0 || series.Floats[0].F != 1) {
 			t.Errorf("the first reconnection: %v", series)
 		}
+	}
+	// Nor does it see the first failed call, whose series begins with it.
+	m, err = d.over(t, query(t, "rds-connection", "Failed CSI calls"))
+	at := slices.IndexFunc(m, func(s promql.Series) bool { return strings.HasSuffix(s.Metric.Get("method_name"), "/CreateVolume") })
+	if err != nil || at < 0 || m[at].Floats[0].T != firstFailure.UnixMilli() || m[at].Floats[0].F <= 0 || m[at].Floats[0].F > 1 {
+		t.Errorf("the first failed calls: %v, %v", m, err)
 	}
 	// An outage between two points of a long range is still seen.
 	m, err = d.over(t, query(t, "rds-connection", "Connection over time"))
