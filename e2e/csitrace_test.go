@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"context"
+	"errors"
 	"net"
 	"path/filepath"
 	"slices"
@@ -25,7 +26,12 @@ func TestOneTraceLeadsFromTheRPCToTheAttempt(t *testing.T) {
 	w := newWorld(t, nil)
 	w.m.StartMonitor(t.Context())
 	client := w.serveCSI()
-	waitFor(t, "the connection", w.m.IsConnected)
+	until(t, 20*time.Second, "the connection", func() error {
+		if !w.m.IsConnected() {
+			return errors.New("there is none")
+		}
+		return nil
+	})
 
 	request := &csi.CreateVolumeRequest{Name: "traced", CapacityRange: &csi.CapacityRange{RequiredBytes: 1 << 30},
 		VolumeCapabilities: []*csi.VolumeCapability{{
@@ -36,7 +42,7 @@ func TestOneTraceLeadsFromTheRPCToTheAttempt(t *testing.T) {
 	}
 	var rpc, attempt sdktrace.ReadOnlySpan
 	var execs []sdktrace.ReadOnlySpan
-	collect := func() bool {
+	until(t, 20*time.Second, "the spans", func() error {
 		execs = nil
 		for _, s := range w.spans.Ended() {
 			switch s.Name() {
@@ -48,9 +54,11 @@ func TestOneTraceLeadsFromTheRPCToTheAttempt(t *testing.T) {
 				execs = append(execs, s)
 			}
 		}
-		return rpc != nil && attempt != nil
-	}
-	waitFor(t, "the spans", collect)
+		if rpc == nil || attempt == nil {
+			return errors.New("not all have ended")
+		}
+		return nil
+	})
 
 	below := 0
 	for _, exec := range execs {
@@ -94,20 +102,4 @@ func (w *world) serveCSI() csi.ControllerClient {
 		}
 	})
 	return csi.NewControllerClient(client)
-}
-
-// waitFor waits in real time until it holds.
-func waitFor(t *testing.T, what string, holds func() bool) {
-	t.Helper()
-	deadline := time.NewTimer(20 * time.Second)
-	defer deadline.Stop()
-	tick := time.NewTicker(5 * time.Millisecond)
-	defer tick.Stop()
-	for !holds() {
-		select {
-		case <-tick.C:
-		case <-deadline.C:
-			t.Fatalf("waited in vain for %s", what)
-		}
-	}
 }

@@ -1,4 +1,4 @@
-//go:build linux
+//go:build linux && !race
 
 package e2e
 
@@ -6,9 +6,7 @@ import (
 	"bufio"
 	"encoding/json"
 	"fmt"
-	"io"
 	"net"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -25,7 +23,8 @@ import (
 // BenchmarkStartup measures from the start of the process to its first answer
 // at /metrics, which is when Prometheus, and a person, can begin to watch.
 func BenchmarkStartup(b *testing.B) {
-	binary := buildController(b)
+	binary := shippedProgram(b, "controller")
+	b.ResetTimer()
 	var took []time.Duration
 	for range b.N {
 		began := time.Now()
@@ -45,7 +44,8 @@ func BenchmarkStartup(b *testing.B) {
 // to do but to be scraped every 15 s: processor time, and how often it wakes up.
 func BenchmarkIdle(b *testing.B) {
 	const watched = time.Minute
-	binary := buildController(b)
+	binary := shippedProgram(b, "controller")
+	b.ResetTimer()
 	args := emulatedRDS(b)
 	var cpu time.Duration
 	var woken int
@@ -69,7 +69,7 @@ func BenchmarkIdle(b *testing.B) {
 
 // BenchmarkBinary tells the size of the program as it is shipped.
 func BenchmarkBinary(b *testing.B) {
-	info, err := os.Stat(buildController(b))
+	info, err := os.Stat(shippedProgram(b, "controller"))
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -84,7 +84,8 @@ const idle = 5 * time.Second
 // connected, has been looked at once, and has nothing to do. The RDS is in this
 // process, not in that one.
 func BenchmarkIdleMemory(b *testing.B) {
-	binary := buildController(b)
+	binary := shippedProgram(b, "controller")
+	b.ResetTimer()
 	args := emulatedRDS(b)
 	var most, heap float64
 	for range b.N {
@@ -99,19 +100,6 @@ func BenchmarkIdleMemory(b *testing.B) {
 	}
 	b.ReportMetric(most, "MiB")
 	b.ReportMetric(heap, "anonymous-MiB")
-}
-
-// buildController builds the program as it is shipped.
-func buildController(b *testing.B) string {
-	b.Helper()
-	path := filepath.Join(b.TempDir(), "controller")
-	build := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", path, "../cmd/controller")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		b.Fatalf("go build: %v\n%s", err, out)
-	}
-	b.ResetTimer()
-	return path
 }
 
 // emulatedRDS starts one over TCP and returns the flags that lead to it.
@@ -176,14 +164,8 @@ func (p *controller) wait(messages ...string) (url string) {
 
 func (p *controller) fetch(url string) {
 	p.b.Helper()
-	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 10 * time.Second}
-	answer, err := client.Get(url)
-	if err != nil {
+	if _, err := fetch("GET", url); err != nil {
 		p.b.Fatal(err)
-	}
-	defer answer.Body.Close()
-	if _, err := io.Copy(io.Discard, answer.Body); err != nil || answer.StatusCode != http.StatusOK {
-		p.b.Fatalf("%s answers %s, %v", url, answer.Status, err)
 	}
 }
 

@@ -63,7 +63,7 @@ var built struct {
 
 // shippedProgram returns the path of a program, built as it is shipped. Tests that
 // overlap share one build; the last one removes it.
-func shippedProgram(t *testing.T, name string) string {
+func shippedProgram(t testing.TB, name string) string {
 	t.Helper()
 	built.Lock()
 	defer built.Unlock()
@@ -178,26 +178,6 @@ func hasAll(line string, words []string) bool {
 		}
 	}
 	return true
-}
-
-// until waits until the check has nothing to complain about.
-func until(t testing.TB, within time.Duration, what string, check func() error) {
-	t.Helper()
-	deadline := time.NewTimer(within)
-	defer deadline.Stop()
-	tick := time.NewTicker(50 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		err := check()
-		if err == nil {
-			return
-		}
-		select {
-		case <-tick.C:
-		case <-deadline.C:
-			t.Fatalf("waited %v in vain for %s: %v", within, what, err)
-		}
-	}
 }
 
 // web asks the servers of a test. It keeps no connection, so that none is left
