@@ -166,6 +166,7 @@ func fallsSilent(t *testing.T, d testDevice) {
 	s := d.serve(t)
 	before := s.shows(atOnce, "connected", connected).Connections
 	resume := d.pause(t)
+	// A keepalive goes out within 5 s of silence, and has as long for its answer.
 	v := s.shows(11*time.Second+slack, "the loss", func(v shown) bool { return !v.Ready })
 	if v.LastDisconnect == nil || v.LastDisconnect.Reason != "silence" {
 		t.Errorf("the page shows %+v", v.LastDisconnect)
