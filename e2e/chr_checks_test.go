@@ -166,8 +166,8 @@ func fallsSilent(t *testing.T, d testDevice) {
 	s := d.serve(t)
 	before := s.shows(atOnce, "connected", connected).Connections
 	resume := d.pause(t)
-	// A keepalive goes out within 5 s of silence, and has as long for its answer.
-	v := s.shows(11*time.Second+slack, "the loss", func(v shown) bool { return !v.Ready })
+	// Silence is probed after 5 s, and is a loss after 5 s more.
+	v := s.shows(10*time.Second+slack, "the loss", func(v shown) bool { return !v.Ready })
 	if v.LastDisconnect == nil || v.LastDisconnect.Reason != "silence" {
 		t.Errorf("the page shows %+v", v.LastDisconnect)
 	}
