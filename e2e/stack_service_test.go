@@ -130,10 +130,7 @@ type shown struct {
 		Reason   string
 		Seconds  float64 `json:"duration_seconds"`
 	} `json:"last_outage"`
-	Outage *struct {
-		Reason  string
-		Seconds float64 `json:"duration_seconds"`
-	}
+	Outage         *struct{ Reason string }
 	LastDisconnect *struct{ Reason string } `json:"last_disconnect"`
 	LastError      *struct{ Kind string }   `json:"last_error"`
 	Volumes        *struct {
