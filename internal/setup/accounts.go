@@ -93,9 +93,8 @@ func (s *run) userKey(ctx context.Context) (outcome, error) {
 		return outcome{}, err
 	}
 	name := "rds-csi-" + s.User + ".pub"
-	err = s.admin.files(ctx, func(c *sftp.Client) error { return upload(c, "/"+name, bytes.NewReader(line)) })
-	if err != nil {
-		return outcome{}, fault("check that the administrator's group has the policy ftp; then "+again, "the upload of the public key: %w", err)
+	if err := s.admin.upload(ctx, name, bytes.NewReader(line)); err != nil {
+		return outcome{}, err
 	}
 	refused := routeros.Change(ctx, s.admin, "/user/ssh-keys/import public-key-file="+quote(name)+" user="+quote(s.User))
 	if refused == nil {

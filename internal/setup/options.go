@@ -53,6 +53,9 @@ type Admin struct {
 // figures of a disk once.
 var Policies = []string{"ssh", "read", "write", "test"}
 
+// maxValue keeps command lines short: RouterOS is said to have a small buffer for them.
+const maxValue = 200
+
 var (
 	slotName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]*$`)
 	pathName = regexp.MustCompile(`^/?[A-Za-z][A-Za-z0-9._-]*(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*$`)
@@ -65,6 +68,9 @@ func (o *Options) Check() []error {
 		if !ok {
 			faults = append(faults, fmt.Errorf(format, args...))
 		}
+	}
+	for _, value := range []string{o.Admin.User, o.User, o.Group, o.BasePath, o.PoolDisk, o.AllowFrom} {
+		require(len(value) <= maxValue, "a value of %d characters, at most %d fit", len(value), maxValue)
 	}
 	for _, name := range []string{o.Admin.User, o.User, o.Group} {
 		require(validName(name), "%q is no name of a user or group: letters, digits and _.#-@, and neither a dot nor a hyphen first", name)

@@ -2,14 +2,12 @@ package setup
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
-	"path"
 	"path/filepath"
 	"strings"
 	"time"
-
-	"github.com/pkg/sftp"
 
 	"rds-csi/internal/routeros"
 )
@@ -93,11 +91,7 @@ func (s *run) uploadPackage(ctx context.Context, name string) error {
 		return fault("check --package", "%w", err)
 	}
 	defer f.Close()
-	if err := s.admin.files(ctx, func(c *sftp.Client) error { return upload(c, path.Join("/", name), f) }); err != nil {
-		return fault("check that the administrator's group has the policy ftp and that the device has space (/system/resource/print); then "+again,
-			"the upload of %s: %w", name, err)
-	}
-	return nil
+	return s.admin.upload(ctx, name, f)
 }
 
 // packageRefused tells what became of a package that no boot installed. RouterOS fact: what does not fit stays a file.
@@ -120,22 +114,30 @@ func (s *run) packageRefused(ctx context.Context, name string) error {
 // reboot restarts the device and waits until it is back. RouterOS fact: a script in the background is not asked whether
 // it is sure.
 func (s *run) reboot(ctx context.Context) error {
-	before := s.boot
-	_, err := s.admin.Exec(ctx, ":execute {/system reboot}")
-	if err != nil && ctx.Err() != nil {
+	before, known := s.boot, s.info.Uptime > 0
+	// An error may well be the reboot itself; whether there was one is seen by the time of the boot.
+	s.admin.Exec(ctx, ":execute {/system reboot}")
+	s.report.row(roseStorage, "waiting", "the device reboots")
+	select {
+	case <-s.admin.ended:
+	case <-time.After(rebootStart):
+	case <-ctx.Done():
 		return ctx.Err()
 	}
-	// An error may well be the reboot itself; whether there was one is seen by the time of the boot.
 	s.admin.close()
 	s.admin = nil
-	s.report.row(roseStorage, "waiting", "the device reboots")
 	return s.reach(ctx, func(info routeros.SystemInfo) error {
-		if time.Now().Add(-info.Uptime).Sub(before) < bootSlack {
-			return fmt.Errorf("it has not rebooted yet")
+		if known && info.Uptime > 0 && time.Now().Add(-info.Uptime).Sub(before) < bootSlack {
+			return errNotRebooted
 		}
 		return nil
 	})
 }
+
+var errNotRebooted = errors.New("it has not rebooted yet")
+
+// rebootStart bounds the wait for the end of the connection, which a device may also leave without a farewell.
+const rebootStart = 30 * time.Second
 
 // bootSlack: an uptime is in whole seconds and takes a moment to arrive, and no device boots so fast.
 const bootSlack = 2 * time.Second

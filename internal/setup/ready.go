@@ -127,9 +127,12 @@ func (w *wait) failed(ctx context.Context, err error) error {
 		}
 	}
 	if errors.Is(context.Cause(ctx), errTimeout) {
-		return fault("check address, port, power and network, /ip/service on the device, and with a virtual machine its console; "+
-			"a longer --timeout gives a slow one more time",
-			"the device is not ready after %v: %s", w.o.Timeout, w.last)
+		remedy := "check address, port, power and network, /ip/service on the device, and with a virtual machine its console; " +
+			"a longer --timeout gives a slow one more time"
+		if w.last == errNotRebooted.Error() {
+			remedy = "reboot the device by hand: /system/reboot; then " + again
+		}
+		return fault(remedy, "the device is not ready after %v: %s", w.o.Timeout, w.last)
 	}
 	return ctx.Err()
 }

@@ -198,11 +198,22 @@ func (s *session) within(ctx context.Context, bound time.Duration, run func() er
 	return err
 }
 
-func upload(c *sftp.Client, name string, content io.Reader) error {
-	f, err := c.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC)
-	if err != nil {
-		return err
+// upload writes a file in the root of the device, in the place of one of that name. The error is a [*Failure].
+func (s *session) upload(ctx context.Context, name string, content io.Reader) error {
+	err := s.files(ctx, func(c *sftp.Client) error {
+		f, err := c.OpenFile("/"+name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC)
+		if err != nil {
+			return err
+		}
+		_, err = io.Copy(f, content)
+		return errors.Join(err, f.Close())
+	})
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, errLost), errors.Is(err, errSilent):
+		return fault(again, "the upload of %s: %w", name, err)
 	}
-	_, err = io.Copy(f, content)
-	return errors.Join(err, f.Close())
+	return fault("check that the administrator's group has the policy ftp, and that the device has space: /system/resource/print; then "+again,
+		"the upload of %s: %w", name, err)
 }
