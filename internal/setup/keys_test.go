@@ -72,6 +72,20 @@ func TestMissingFilesAreMadeAndOthersLeftAlone(t *testing.T) {
 	}
 }
 
+// As when two make the same file.
+func TestAFileThatAppearsMeanwhileIsKept(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "key")
+	if err := create(name, []byte("first"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := create(name, []byte("second"), 0o600); !errors.Is(err, fs.ErrExist) {
+		t.Errorf("got %v", err)
+	}
+	if text, err := os.ReadFile(name); err != nil || string(text) != "first" {
+		t.Errorf("%q, %v", text, err)
+	}
+}
+
 // The controller starts with the placeholder, and trusts nobody.
 func TestThePlaceholderIsAKeyThatNobodyHas(t *testing.T) {
 	a, b := filesIn(t.TempDir()), filesIn(t.TempDir())

@@ -25,8 +25,12 @@ func (h *harness) ready(changes ...func(*Options)) (string, error) {
 
 func TestADeviceThatAnswersACommandIsReady(t *testing.T) {
 	bubble(t, fresh(), func(h *harness) {
+		begin := time.Now()
 		if out, err := h.ready(); err != nil || !strings.Contains(out, "RouterOS 7.24.5 (stable) on CHR") {
 			h.Errorf("got %v, %s", err, out)
+		}
+		if took := time.Since(begin); took != 2*time.Second {
+			h.Errorf("it asked twice within %v", took)
 		}
 		if h.Stats().Logins != 1 || len(h.Stats().Commands) != 2 {
 			h.Errorf("%d logins, commands %q", h.Stats().Logins, h.Stats().Commands)
