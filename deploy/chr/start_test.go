@@ -1,6 +1,7 @@
 package chr
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -94,8 +95,8 @@ echo running
 	return "PATH=" + dir + ":" + os.Getenv("PATH")
 }
 
-// lifetime starts the script, sends it SIGTERM when the machine runs, and returns how it ended and what it printed.
-func lifetime(t *testing.T, env []string, terminate bool) (code int, output string) {
+// lifetime starts the script, sends it SIGTERM, if any, when it has said signal, and returns how it ended and what it printed.
+func lifetime(t *testing.T, env []string, signal string) (code int, output string) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), "./start")
 	cmd.Env = append(os.Environ(), env...)
@@ -105,18 +106,24 @@ func lifetime(t *testing.T, env []string, terminate bool) (code int, output stri
 	}
 	defer r.Close()
 	cmd.Stdout, cmd.Stderr = w, w
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
 	w.Close()
+	r.SetReadDeadline(time.Now().Add(time.Minute))
 	var all strings.Builder
 	buffer := make([]byte, 4096)
 	for sent := false; ; {
 		n, err := r.Read(buffer)
 		all.Write(buffer[:n])
-		if terminate && !sent && strings.Contains(all.String(), "running\n") {
+		if signal != "" && !sent && strings.Contains(all.String(), signal) {
 			cmd.Process.Signal(syscall.SIGTERM)
 			sent = true
+		}
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
+			t.Errorf("it did not end")
 		}
 		if err != nil {
 			break
@@ -131,17 +138,22 @@ func TestSIGTERMPressesThePowerButton(t *testing.T) {
 	tests := map[string]struct {
 		machine string
 		says    []string
+		signal  string // sent when this was said; by default when the machine runs
 	}{
-		"a system that obeys":     {`read -r line <&3; echo "monitor: $line"`, []string{"monitor: system_powerdown"}},
-		"a system that takes 1 s": {`read -r line <&3; sleep 1; echo off`, []string{"off"}},
-		"a system that does not":  {`read -r line <&3; read -r line <&3; echo "monitor: $line"`, []string{"did not switch itself off within 2 s", "monitor: quit"}},
-		"a machine that hangs":    {`trap '' TERM; while :; do sleep 1; done`, []string{"did not switch itself off within 2 s"}},
+		"a system that obeys":     {machine: `read -r line <&3; echo "monitor: $line"`, says: []string{"monitor: system_powerdown"}},
+		"a system that takes 1 s": {machine: `read -r line <&3; sleep 1; echo off`, says: []string{"off"}},
+		"a system that does not":  {machine: `read -r line <&3; read -r line <&3; echo "monitor: $line"`, says: []string{"did not switch itself off within 2 s", "monitor: quit"}},
+		"a machine that hangs":    {machine: `trap '' TERM; while :; do sleep 1; done`, says: []string{"did not switch itself off within 2 s"}},
+		"a signal before it runs": {machine: `read -r line <&3; echo "monitor: $line"`, says: []string{"monitor: system_powerdown"}, signal: "without KVM"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			_, env := image(t)
-			code, out := lifetime(t, append(env, programs(t, test.machine)), true)
+			if test.signal == "" {
+				test.signal = "running\n"
+			}
+			code, out := lifetime(t, append(env, "CHR_KVM=/none", programs(t, test.machine)), test.signal)
 			if code != 0 {
 				t.Errorf("exit code %d", code)
 			}
@@ -157,7 +169,7 @@ func TestSIGTERMPressesThePowerButton(t *testing.T) {
 func TestTheMachinesOwnEndIsPassedOn(t *testing.T) {
 	_, env := image(t)
 	for _, want := range []int{0, 3} {
-		if code, _ := lifetime(t, append(env, programs(t, fmt.Sprintf("exit %d", want))), false); code != want {
+		if code, _ := lifetime(t, append(env, programs(t, fmt.Sprintf("exit %d", want))), ""); code != want {
 			t.Errorf("exit code %d, want %d", code, want)
 		}
 	}
@@ -168,7 +180,7 @@ func TestDisksAreMadeOnce(t *testing.T) {
 	env = append(env, programs(t, "exit 0"))
 	want := "made\n"
 	for range 2 {
-		lifetime(t, env, false)
+		lifetime(t, env, "")
 		for _, name := range []string{"system-7.24.5.qcow2", "pool.qcow2"} {
 			text, err := os.ReadFile(filepath.Join(state, name))
 			if err != nil || string(text) != want {
