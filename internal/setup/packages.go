@@ -114,9 +114,25 @@ func (s *run) packageRefused(ctx context.Context, name string) error {
 // reboot restarts the device and waits until it is back. RouterOS fact: a script in the background is not asked whether
 // it is sure.
 func (s *run) reboot(ctx context.Context) error {
+	const command = ":execute {/system reboot}"
 	before, known := s.boot, s.info.Uptime > 0
-	// An error may well be the reboot itself; whether there was one is seen by the time of the boot.
-	s.admin.Exec(ctx, ":execute {/system reboot}")
+	accept := func(info routeros.SystemInfo) error {
+		if known && info.Uptime > 0 && time.Now().Add(-info.Uptime).Sub(before) < bootSlack {
+			return errNotRebooted
+		}
+		return nil
+	}
+	_, err := s.admin.Exec(ctx, command)
+	if err != nil && ctx.Err() == nil { // it may have been the reboot itself, or the command never arrived
+		s.leave()
+		if err := s.reach(ctx, nil); err != nil || accept(s.info) == nil {
+			return err
+		}
+		_, err = s.admin.Exec(ctx, command)
+	}
+	if err != nil {
+		return err
+	}
 	s.report.row(roseStorage, "waiting", "the device reboots")
 	select {
 	case <-s.admin.ended:
@@ -124,14 +140,8 @@ func (s *run) reboot(ctx context.Context) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	s.admin.close()
-	s.admin = nil
-	return s.reach(ctx, func(info routeros.SystemInfo) error {
-		if known && info.Uptime > 0 && time.Now().Add(-info.Uptime).Sub(before) < bootSlack {
-			return errNotRebooted
-		}
-		return nil
-	})
+	s.leave()
+	return s.reach(ctx, accept)
 }
 
 var errNotRebooted = errors.New("it has not rebooted yet")

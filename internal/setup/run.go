@@ -26,11 +26,7 @@ type run struct {
 // anything was done.
 func Run(ctx context.Context, options Options) (changed bool, err error) {
 	s := &run{Options: options.withDefaults(), report: &report{w: options.Output}}
-	defer func() {
-		if s.admin != nil {
-			s.admin.close()
-		}
-	}()
+	defer s.leave()
 	for _, step := range []struct {
 		name string
 		run  func(context.Context) (outcome, error)
@@ -84,6 +80,14 @@ func (s *run) reach(ctx context.Context, accept func(routeros.SystemInfo) error)
 	}
 	s.admin, s.info, s.boot = admin, info, time.Now().Add(-info.Uptime)
 	return nil
+}
+
+// leave ends the administrator's session, if there is one.
+func (s *run) leave() {
+	if s.admin != nil {
+		s.admin.close()
+		s.admin = nil
+	}
 }
 
 // pinHostKey trusts the key of the first use, now that its owner has shown to be a device that lets the administrator in.

@@ -389,7 +389,7 @@ func TestACutAnywhereIsFinishedByTheRepetition(t *testing.T) {
 		h.finishes()
 		total, want = h.cut.bytes, h.state()
 	})
-	points := 80
+	points := 120
 	if testing.Short() {
 		points = 8
 	}
