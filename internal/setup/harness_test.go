@@ -177,6 +177,12 @@ func (c *cutter) after(n int) {
 	c.left, c.bytes = n, 0
 }
 
+func (c *cutter) passed() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.bytes
+}
+
 // pass says how many of n bytes may pass, and whether the connection ends then.
 func (c *cutter) pass(n int) (may int, cut bool) {
 	c.mu.Lock()

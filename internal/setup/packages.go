@@ -16,7 +16,7 @@ const roseStorage = "rose-storage"
 
 // roseStorage installs the package by an upload and a reboot, which is what works without Internet on the device.
 func (s *run) roseStorage(ctx context.Context) (outcome, error) {
-	state, version, err := s.packageState(ctx)
+	state, version, err := readPackageState(ctx, s.admin)
 	switch {
 	case err != nil:
 		return outcome{}, err
@@ -43,7 +43,7 @@ func (s *run) roseStorage(ctx context.Context) (outcome, error) {
 	if err := s.reboot(ctx); err != nil {
 		return outcome{}, err
 	}
-	state, version, err = s.packageState(ctx)
+	state, version, err = readPackageState(ctx, s.admin)
 	if err == nil && state != packageInstalled {
 		err = s.packageRefused(ctx, name)
 	}
@@ -61,9 +61,9 @@ const (
 	packageInstalled
 )
 
-// packageState. RouterOS fact: since 7.18 the list also has packages that could be fetched.
-func (s *run) packageState(ctx context.Context) (packageState, string, error) {
-	rows, err := routeros.Items(ctx, s.admin, "/system/package", `name="rose-storage"`)
+// readPackageState. RouterOS fact: since 7.18 the list also has packages that could be fetched.
+func readPackageState(ctx context.Context, x routeros.Executor) (packageState, string, error) {
+	rows, err := routeros.Items(ctx, x, "/system/package", `name="rose-storage"`)
 	switch {
 	case err != nil:
 		return 0, "", err
