@@ -53,10 +53,18 @@ var rules = map[string]rule{
 			"google.golang.org/protobuf", "github.com/google/uuid", module + "/internal/routeros", module + "/internal/conn"},
 		why: "the CSI services speak RouterOS over a connection that somebody else keeps and observes",
 	},
+	"internal/setup": {
+		may: []string{"golang.org/x/crypto/ssh", "github.com/pkg/sftp", module + "/internal/routeros", module + "/internal/conn"},
+		why: "it prepares a device once, with the controller's own connection and words, and is no part of the service",
+	},
 	"cmd/controller": {
 		may:   []string{everything},
 		never: []string{"go.opentelemetry.io/otel/sdk", "go.opentelemetry.io/otel/exporters"},
 		why:   "it wires the parts; the SDK of OpenTelemetry has one user, internal/otelx",
+	},
+	"cmd/routeros-setup": {
+		may: []string{module + "/internal/setup"},
+		why: "it is the setup as a command, and can neither serve nor emulate",
 	},
 	"cmd/emulator": {
 		may: []string{"golang.org/x/crypto/ssh", module + "/internal/emulator"},

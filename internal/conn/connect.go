@@ -194,21 +194,26 @@ func (c *SSHClient) handshake(ctx context.Context, w *wire, login login) (*link,
 	}
 }
 
+// ClientConfig is how this package speaks SSH: with these algorithms alone,
+// and, unless hostKeys is nil, with the pinned host keys alone.
+func ClientConfig(user string, hostKeys *HostKeys, auth ...ssh.AuthMethod) *ssh.ClientConfig {
+	config := &ssh.ClientConfig{User: user, Auth: auth, HostKeyAlgorithms: secureHostKeyAlgorithms}
+	config.KeyExchanges, config.Ciphers, config.MACs = secureKeyExchanges, secureCiphers, secureMACs
+	check := func(ssh.PublicKey) error { return nil }
+	if hostKeys != nil {
+		config.HostKeyAlgorithms = hostKeys.algorithms()
+		check = hostKeys.check
+	}
+	config.HostKeyCallback = func(_ string, _ net.Addr, key ssh.PublicKey) error { return check(key) }
+	return config
+}
+
 // sshConfig notes in r what became of the host key.
 func (c *SSHClient) sshConfig(login login, r *handshakeResult) *ssh.ClientConfig {
-	config := &ssh.ClientConfig{
-		User:              c.cfg.User,
-		Auth:              []ssh.AuthMethod{ssh.PublicKeys(login.signer)},
-		HostKeyAlgorithms: secureHostKeyAlgorithms,
-	}
-	config.KeyExchanges, config.Ciphers, config.MACs = secureKeyExchanges, secureCiphers, secureMACs
-	check := func(ssh.PublicKey) error { return nil } // InsecureSkipVerify
-	if login.hostKeys != nil {
-		config.HostKeyAlgorithms = login.hostKeys.algorithms()
-		check = login.hostKeys.check
-	}
-	config.HostKeyCallback = func(_ string, _ net.Addr, key ssh.PublicKey) error {
-		r.refused = check(key)
+	config := ClientConfig(c.cfg.User, login.hostKeys, ssh.PublicKeys(login.signer)) // nil: InsecureSkipVerify
+	check := config.HostKeyCallback
+	config.HostKeyCallback = func(host string, remote net.Addr, key ssh.PublicKey) error {
+		r.refused = check(host, remote, key)
 		r.verified = r.refused == nil
 		return r.refused
 	}

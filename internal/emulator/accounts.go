@@ -29,6 +29,7 @@ type account struct {
 	name     string
 	group    string
 	password string // blank is a password too
+	address  string // where logins may come from; kept, not enforced
 	comment  string
 	disabled bool
 	keys     []loginKey

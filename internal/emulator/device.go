@@ -28,6 +28,13 @@ type DeviceOptions struct {
 	// reports say 1.
 	ErrorExitStatus int
 
+	// NoEd25519UserKeys refuses Ed25519 keys of users. RouterOS fact: 7.11 does, 7.12 takes them.
+	NoEd25519UserKeys bool
+	// AskBeforeFormat has /disk format ask its question where nobody can answer, and do nothing. RouterOS fact: the
+	// console asks, REST does not; what a line without a terminal gets is not known. A script in the background is not
+	// asked.
+	AskBeforeFormat bool
+
 	// Pools are the mounted file systems. Default: "pool", of 8 TiB.
 	Pools []Pool
 	// Directories are those that exist on the pools, such as "pool/volumes"; nil: any.

@@ -24,9 +24,9 @@ func (d *Device) diskMenu(m *menu) {
 		columns: []string{"slot", "mount-point", "size", "fs", "swap"},
 		flags: []rowFlag{
 			{'X', "DISABLED", "disabled"}, {'B', "BLOCK-DEVICE", "block-device"}, {'M', "MOUNTED", "mounted"},
-			{'t', "NVME-TCP-EXPORT", "nvme-tcp-export"},
+			{'g', "GUID-PARTITION-TABLE", "guid-partition-table"}, {'p', "PARTITION", "partition"}, {'t', "NVME-TCP-EXPORT", "nvme-tcp-export"},
 		},
-		hidden: []string{"block-device", "mounted", "disabled"},
+		hidden: []string{"block-device", "mounted", "guid-partition-table", "partition", "disabled"},
 		layout: d.options.PrintDetail,
 	}
 	list(m, l)
@@ -57,8 +57,13 @@ func (k *disk) idText() string { return itemID(k.id) }
 func itemID(n int64) string { return "*" + strings.ToUpper(strconv.FormatInt(n, 16)) }
 
 func (d *Device) poolRow(k *disk) record {
+	kind := word("hardware")
+	if k.parent != "" {
+		kind = "partition"
+	}
 	r := record{{".id", k.idText()}, {"block-device", true}, {"mounted", k.mounted}, {"disabled", k.disabled},
-		{"type", word("hardware")}, {"slot", k.slot}, {"slot-default", k.slotDefault}, {"parent", ""}, {"fs", word(k.fs)},
+		{"guid-partition-table", k.pool.Partitioned}, {"partition", k.parent != ""},
+		{"type", kind}, {"slot", k.slot}, {"slot-default", k.slotDefault}, {"parent", k.parent}, {"fs", word(k.fs)},
 		{"model", "emulated"}, {"size", spaced(k.pool.Size)}}
 	if k.label != "" {
 		r = append(r, property{"fs-label", k.label})

@@ -25,7 +25,7 @@ func (d *Device) fileRows() []record {
 			rows = append(rows, row(k.slot, "disk", d.boot))
 		}
 	}
-	for _, dir := range d.options.Directories {
+	for _, dir := range d.storage.directories {
 		rows = append(rows, row(dir, "directory", d.boot))
 	}
 	for _, f := range d.storage.sortedFiles() {

@@ -12,6 +12,9 @@ func (d *Device) formatDisks(c *call) (any, error) {
 	default:
 		return nil, noMatch("file-system")
 	}
+	if d.options.AskBeforeFormat && !c.background {
+		return nil, formatQuestion
+	}
 	return d.eachDisk(c, func(k *disk) error {
 		if k.pool == nil {
 			return notAFileDisk
@@ -45,6 +48,9 @@ func (s *storage) move(from, to string) {
 		files[f.name] = f
 	}
 	s.files = files
+	for i, dir := range s.directories {
+		s.directories[i] = rename(dir)
+	}
 	for _, k := range s.disks {
 		if k.pool == nil {
 			k.filePath = rename(k.filePath)

@@ -19,3 +19,23 @@ func TestARawDiskBecomesThePool(t *testing.T) {
 		})
 	})
 }
+
+func TestAPartitionIsARowOfItsOwn(t *testing.T) {
+	rds(t, DeviceOptions{Pools: []Pool{{Slot: "nvme1", Size: 4 << 30, Raw: true, Partitioned: true}}}, func(t *testing.T, run func(string) string) {
+		wantAll(t, run, []exchange{
+			{`:put [/disk print as-value proplist=slot,type,parent where parent=nvme1]`, ".id=*2;type=partition;slot=nvme1-part1;parent=nvme1\n"},
+			{`:put [/disk get nvme1 guid-partition-table]; :put [/disk get nvme1-part1 partition]`, "true\ntrue\n"},
+		})
+	})
+}
+
+func TestAQuestionThatNobodyAnswersIsANo(t *testing.T) {
+	options := DeviceOptions{AskBeforeFormat: true, Pools: []Pool{{Slot: "nvme1", Size: 4 << 30, Raw: true}}}
+	rds(t, options, func(t *testing.T, run func(string) string) {
+		wantAll(t, run, []exchange{
+			{`/disk format nvme1 file-system=ext4`, string(formatQuestion) + "\n"},
+			{`:put [/disk get nvme1 fs]`, "-\n"},
+			{`:execute {/disk format nvme1 file-system=ext4}; :put [/disk get nvme1 fs]`, "ext4\n"},
+		})
+	})
+}

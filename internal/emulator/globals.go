@@ -168,7 +168,7 @@ func (r *runner) execute(a *arguments) (any, error) {
 	if len(a.positional) > 0 {
 		body = a.positional[0]
 	}
-	background := &runner{device: r.device, ctx: r.ctx, user: r.user, vars: map[string]any{}}
+	background := &runner{device: r.device, ctx: r.ctx, user: r.user, background: true, vars: map[string]any{}}
 	background.body(a, body) // an error goes to the device's log, which nobody reads here
 	return "*1", nil
 }

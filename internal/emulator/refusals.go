@@ -20,6 +20,7 @@ const (
 	groupInUse       = scriptError("failure: group is in use") // unconfirmed
 	notPermitted     = scriptError("not enough permissions")
 	badKeyFile       = scriptError("unable to load key file (wrong format or bad passphrase)!")
+	formatQuestion   = scriptError("All data will be lost, are you sure? [y/N]:")
 	stopUsingItFirst = scriptError("failure: could not unmount, stop using it first")
 )
 

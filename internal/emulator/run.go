@@ -10,12 +10,13 @@ import (
 
 // runner runs one line.
 type runner struct {
-	device *Device
-	ctx    context.Context
-	user   string
-	out    strings.Builder // lines end in LF here, in CRLF on the wire
-	vars   map[string]any
-	row    record // the item that a condition is looking at
+	device     *Device
+	ctx        context.Context
+	user       string
+	background bool            // nobody sees the output or could answer a question
+	out        strings.Builder // lines end in LF here, in CRLF on the wire
+	vars       map[string]any
+	row        record // the item that a condition is looking at
 }
 
 func (r *runner) printLine(line string) {

@@ -14,14 +14,17 @@ type Pool struct {
 	Size int64  // bytes
 	Used int64  // bytes that are taken by something else than the files the device knows of
 	Raw  bool   // it has no file system yet
+	// Partitioned gives it a partition without a file system.
+	Partitioned bool
 }
 
 // storage is what /disk and /file show. It is guarded by the device's lock.
 type storage struct {
-	disks    []*disk // in the order in which they were added
-	files    map[string]*file
-	nextID   int64
-	careless bool // makes files smaller when told to
+	disks       []*disk // in the order in which they were added
+	files       map[string]*file
+	directories []string // as /file names them
+	nextID      int64
+	careless    bool // makes files smaller when told to
 }
 
 // disk is a row of /disk: a pool, or a disk over a file.
@@ -36,6 +39,7 @@ type disk struct {
 	mounted bool
 	fs      string // "-": none
 	label   string
+	parent  string // of a partition: the slot of the disk that it is on
 
 	filePath string // without leading slash, as /file names it
 	fileSize int64  // as it was given last; 0: the file was taken as it is
@@ -56,13 +60,17 @@ type file struct {
 }
 
 func (d *Device) newStorage() storage {
-	s := storage{files: map[string]*file{}, careless: d.options.Careless}
+	s := storage{files: map[string]*file{}, directories: slices.Clone(d.options.Directories), careless: d.options.Careless}
 	for _, p := range d.options.Pools {
 		fs := "btrfs"
 		if p.Raw {
 			fs = "-"
 		}
 		s.add(&disk{slot: p.Slot, slotDefault: p.Slot, pool: &p, fs: fs, mounted: !p.Raw, mountFS: true, port: defaultPort})
+		if p.Partitioned {
+			slot := p.Slot + "-part1"
+			s.add(&disk{slot: slot, slotDefault: slot, parent: p.Slot, pool: &Pool{Slot: slot, Size: p.Size}, fs: "-", mountFS: true, port: defaultPort})
+		}
 	}
 	return s
 }
@@ -133,7 +141,7 @@ func (d *Device) directoryExists(name string) bool {
 	if pool == nil {
 		return false
 	}
-	return d.options.Directories == nil || dir == pool.slot || slices.Contains(d.options.Directories, dir)
+	return d.options.Directories == nil || dir == pool.slot || slices.Contains(d.storage.directories, dir)
 }
 
 // sortedFiles returns the files by name.

@@ -6,6 +6,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -41,7 +42,7 @@ func (s fileService) Fileread(r *sftp.Request) (io.ReaderAt, error) {
 	return bytes.NewReader(f.content), nil
 }
 
-// Filecmd: times and modes are taken and forgotten.
+// Filecmd removes files and makes directories. Times and modes are taken and forgotten.
 func (s fileService) Filecmd(r *sftp.Request) error {
 	s.device.mu.Lock()
 	defer s.device.mu.Unlock()
@@ -58,6 +59,8 @@ func (s fileService) Filecmd(r *sftp.Request) error {
 		}
 		delete(s.device.storage.files, name)
 		return nil
+	case "Mkdir":
+		return s.device.makeDirectory(fileName(r))
 	}
 	return sftp.ErrSSHFxOpUnsupported
 }
@@ -82,6 +85,19 @@ func (s fileService) Filelist(r *sftp.Request) (sftp.ListerAt, error) {
 		}
 	}
 	return nil, os.ErrNotExist
+}
+
+// makeDirectory is called with the device locked.
+func (d *Device) makeDirectory(name string) error {
+	pool := d.storage.poolOf(name)
+	switch {
+	case pool != nil && !pool.mounted, !d.directoryExists(name):
+		return os.ErrNotExist
+	case slices.Contains(d.storage.directories, name), d.storage.files[name] != nil:
+		return os.ErrExist
+	}
+	d.storage.directories = append(d.storage.directories, name)
+	return nil
 }
 
 func fileName(r *sftp.Request) string { return strings.TrimPrefix(r.Filepath, "/") }

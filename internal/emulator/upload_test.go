@@ -98,6 +98,26 @@ func TestFilesAreReadListedAndRemoved(t *testing.T) {
 	})
 }
 
+func TestDirectoriesAreMadeOverSFTP(t *testing.T) {
+	bubble(t, Options{Device: NewDevice(DeviceOptions{Directories: []string{}})}, func(h *harness) {
+		c := h.connect()
+		files, err := sftp.NewClient(c.Client)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer files.Close()
+		for dir, good := range map[string]bool{"/pool/csi": true, "/nowhere/csi": false, "/pool/none/csi": false} {
+			if err := files.Mkdir(dir); (err == nil) != good {
+				t.Errorf("%s: %v", dir, err)
+			}
+		}
+		if err := files.Mkdir("/pool/csi"); err == nil {
+			t.Error("it was made twice")
+		}
+		c.want(`:put [/file get pool/csi type]; /disk add type=file file-path=pool/csi/v.img file-size=1M slot=v`, "directory\r\n")
+	})
+}
+
 func TestWithoutThePolicyFtpNoFilesAreServed(t *testing.T) {
 	signer, line := publicKey(t, "ed25519")
 	bubble(t, Options{}, func(h *harness) {

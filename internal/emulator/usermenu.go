@@ -9,7 +9,7 @@ import (
 func (d *Device) userMenu(m *menu) {
 	list(m, listing{rows: d.userRows, columns: []string{"name", "group"}, hidden: []string{"disabled"},
 		flags: []rowFlag{{'X', "DISABLED", "disabled"}}})
-	settings := []string{"name", "group", "password", "comment", "disabled"}
+	settings := []string{"name", "group", "password", "address", "comment", "disabled"}
 	changing := func(run func(*call) (any, error), parameters ...string) *verb {
 		return &verb{run: run, policy: "policy", parameters: append(parameters, "numbers"), positional: []string{"numbers"}}
 	}
@@ -37,7 +37,7 @@ func (d *Device) userRows() []record {
 		if u.comment != "" {
 			r = append(r, property{"comment", u.comment})
 		}
-		rows = append(rows, append(r, record{{"name", u.name}, {"group", word(u.group)}, {"address", ""}}...))
+		rows = append(rows, append(r, record{{"name", u.name}, {"group", word(u.group)}, {"address", u.address}}...))
 	}
 	return rows
 }
@@ -116,6 +116,8 @@ func (d *Device) applyUser(u *account, c *call) error {
 			}
 		case "password":
 			next.password = value
+		case "address":
+			next.address = value
 		case "comment":
 			next.comment = value
 		case "disabled":
@@ -257,7 +259,7 @@ func (d *Device) installKey(c *call, line string) (any, error) {
 		return nil, noMatch("user")
 	}
 	blob, info, ok := parseKey(line)
-	if !ok {
+	if !ok || d.options.NoEd25519UserKeys && strings.HasPrefix(line, "ssh-ed25519 ") {
 		return nil, badKeyFile
 	}
 	if given, ok := c.parameters["info"]; ok {

@@ -25,7 +25,7 @@ func TestUsersAndGroupsAreKept(t *testing.T) {
 			{`/user/group/add name=csi policy=ssh`, string(sameName) + "\n"},
 			{`/user/group/add name=b policy=fly`, "input does not match any value of policy\n"},
 			{`:put [:pick [/user group get csi policy] 0 19]`, "ssh,read,write,test\n"},
-			{`/user add name=csi group=csi password="s3cret"`, ""},
+			{`/user add name=csi group=csi password="s3cret" address=192.0.2.0/24; :put [/user get csi address]`, "192.0.2.0/24\n"},
 			{`/user add name=csi group=csi`, string(sameName) + "\n"},
 			{`/user add name=.csi group=csi`, "invalid value for argument name\n"},
 			{`/user add name=other group=nobody`, "input does not match any value of group\n"},
@@ -74,6 +74,17 @@ func TestKeysOfTheWrongKindAreRefused(t *testing.T) {
 			{`/user ssh-keys add user=admin key="ssh-ed25519 AAAA"`, string(badKeyFile) + "\n"},
 			{`/user ssh-keys add user=nobody key="ssh-ed25519 AAAA"`, "input does not match any value of user\n"},
 			{`/user ssh-keys import user=admin public-key-file=none.pub`, string(badKeyFile) + "\n"},
+		})
+	})
+}
+
+func TestAnOldRouterOSRefusesEd25519KeysOfUsers(t *testing.T) {
+	_, line := publicKey(t, "ed25519")
+	_, older := publicKey(t, "rsa")
+	rds(t, DeviceOptions{NoEd25519UserKeys: true}, func(t *testing.T, run func(string) string) {
+		wantAll(t, run, []exchange{
+			{`/user ssh-keys add user=admin key="` + line + `"`, string(badKeyFile) + "\n"},
+			{`/user ssh-keys add user=admin key="` + older + `"`, ""},
 		})
 	})
 }
