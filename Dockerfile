@@ -1,8 +1,8 @@
 # The controller as an image, and beside it what the compose stack needs to try
 # it: `docker build .` makes the first, `--target stack` the second.
 #
-# The tag of the base image is pinned; its digest is not known to the project,
-# which has built this nowhere but by hand.
+# The tag of the base image is pinned. Its digest is not: it was not known where
+# this was written.
 FROM golang:1.26.8-alpine AS build
 WORKDIR /src
 COPY go.mod go.sum ./
@@ -14,14 +14,13 @@ ARG VERSION=unknown
 RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache/go-build \
     CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=${VERSION}" -o /out/ ./cmd/...
 # A named volume takes the owner of the directory that it covers first.
-RUN mkdir -p /rootfs/csi /rootfs/keys /rootfs/state && mkdir -m 1777 /rootfs/tmp \
-    && chown 65532:65532 /rootfs/csi /rootfs/keys /rootfs/state
+RUN mkdir -p /rootfs/csi /rootfs/keys /rootfs/state && mkdir -m 1777 /rootfs/tmp
 
 # No shell and no library: a certificate bundle for https collectors, and the
 # programs.
 FROM scratch AS base
 COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/
-COPY --from=build /rootfs/ /
+COPY --from=build --chown=65532:65532 /rootfs/ /
 USER 65532:65532
 
 # The emulated RDS and the program that prepares a device, for the compose stack
