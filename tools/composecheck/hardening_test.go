@@ -1,0 +1,145 @@
+package composecheck_test
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/compose-spec/compose-go/v2/types"
+)
+
+// ours are the images that are built here.
+const ours = "rds-csi-"
+
+func sourcesAreThere(s stack, c *complaints) {
+	exists := func(service, path string) {
+		rel := s.inside(path)
+		c.unless(filepath.IsLocal(rel), "%s uses %s, which is outside of the repository", service, path)
+		_, err := os.Stat(path)
+		c.unless(err == nil, "%s uses %s, which is not there", service, rel)
+	}
+	for name, service := range s.Services {
+		for _, v := range service.Volumes {
+			switch v.Type {
+			case types.VolumeTypeBind:
+				exists(name, v.Source)
+			case types.VolumeTypeVolume:
+				_, ok := s.Volumes[v.Source]
+				c.unless(ok, "%s uses the volume %s, which is not declared", name, v.Source)
+			}
+		}
+		c.unless((service.Build != nil) == strings.HasPrefix(service.Image, ours), "%s: the image %s is built where it should not be, or not where it should",
+			name, service.Image)
+		if service.Build == nil {
+			continue
+		}
+		dockerfile := filepath.Join(service.Build.Context, service.Build.Dockerfile)
+		exists(name, dockerfile)
+		text, err := s.read(s.inside(dockerfile))
+		stage := service.Build.Target
+		c.unless(err != nil || stage == "" || slices.Contains(stages(text), stage), "%s is built from the stage %s, which %s does not have", name, stage, s.inside(dockerfile))
+		for arg := range service.Build.Args {
+			c.unless(regexp.MustCompile(`(?m)^ARG `+arg+`\b`).MatchString(text), "%s passes %s, which %s does not take", name, arg, s.inside(dockerfile))
+		}
+	}
+}
+
+// from finds the images and the stages of a Dockerfile.
+var from = regexp.MustCompile(`(?mi)^FROM\s+(\S+)(?:\s+AS\s+(\S+))?\s*$`)
+
+func stages(dockerfile string) (names []string) {
+	for _, m := range from.FindAllStringSubmatch(dockerfile, -1) {
+		names = append(names, m[2])
+	}
+	return names
+}
+
+func mountsAreReadOnly(s stack, c *complaints) {
+	for name, service := range s.Services {
+		for _, v := range service.Volumes {
+			c.unless(v.Type != types.VolumeTypeBind || v.ReadOnly, "%s may write to %s", name, s.inside(v.Source))
+		}
+	}
+	// The key is written by those who make it.
+	for _, name := range []string{"controller", "emulator"} {
+		for _, v := range s.Services[name].Volumes {
+			c.unless(v.Source != "keys" || v.ReadOnly, "%s may write to the key", name)
+		}
+	}
+	for service, paths := range map[string][]string{"grafana": {"dashboards/rds-connection.json", "dashboards/rds-fleet.json"},
+		"prometheus": {"alerts/rds-connection.yml"}} {
+		for _, path := range paths {
+			mounted := slices.ContainsFunc(s.Services[service].Volumes, func(v types.ServiceVolumeConfig) bool {
+				rel, err := filepath.Rel(v.Source, filepath.Join(s.root, path))
+				return v.Type == types.VolumeTypeBind && v.ReadOnly && err == nil && filepath.IsLocal(rel)
+			})
+			c.unless(mounted, "%s does not get %s read-only", service, path)
+		}
+	}
+}
+
+// pinned is a tag that names a version.
+var pinned = regexp.MustCompile(`:v?\d+\.\d+(\.\d+)?[\w.-]*(@sha256:[0-9a-f]{64})?$`)
+
+func imagesArePinned(s stack, c *complaints) {
+	for name, service := range s.Services {
+		if strings.HasPrefix(service.Image, ours) {
+			c.unless(strings.HasSuffix(service.Image, ":local"), "%s: %s may be taken for one of a registry", name, service.Image)
+			continue
+		}
+		c.unless(pinned.MatchString(service.Image), "%s: the image %s is not pinned", name, service.Image)
+	}
+	for _, path := range s.dockerfiles() {
+		text, err := s.read(path)
+		if err != nil {
+			continue // somebody else complains
+		}
+		known := stages(text)
+		for _, m := range from.FindAllStringSubmatch(text, -1) {
+			c.unless(m[1] == "scratch" || contains(known, m[1]) || pinned.MatchString(m[1]), "%s: the image %s is not pinned", path, m[1])
+		}
+	}
+}
+
+func (s stack) dockerfiles() (paths []string) {
+	for _, service := range s.Services {
+		if b := service.Build; b != nil {
+			paths = append(paths, s.inside(filepath.Join(b.Context, b.Dockerfile)))
+		}
+	}
+	slices.Sort(paths)
+	return slices.Compact(paths)
+}
+
+func portsAreOnLoopback(s stack, c *complaints) {
+	for name, service := range s.Services {
+		for _, p := range service.Ports {
+			c.unless(p.HostIP == "127.0.0.1", "%s publishes %d on %q", name, p.Target, p.HostIP)
+		}
+		c.unless(service.NetworkMode == "" || service.NetworkMode == "none", "%s has the network %s", name, service.NetworkMode)
+	}
+}
+
+func nothingHasPrivileges(s stack, c *complaints) {
+	for name, service := range s.Services {
+		c.unless(!service.Privileged, "%s is privileged", name)
+		c.unless(len(service.CapAdd) == 0, "%s has capabilities: %v", name, service.CapAdd)
+		c.unless(slices.Equal(service.CapDrop, []string{"ALL"}), "%s keeps capabilities", name)
+		c.unless(contains(service.SecurityOpt, "no-new-privileges:true"), "%s may gain privileges", name)
+		c.unless(service.ReadOnly, "the root of %s can be written", name)
+		c.unless(service.Pid == "" && service.Ipc == "" && service.UserNSMode == "", "%s shares namespaces of the host", name)
+		c.unless(service.User != "root" && service.User != "0", "%s is root", name)
+		for _, d := range service.Devices {
+			c.unless(name == "routeros" && d.Target == "/dev/kvm", "%s has the device %s", name, d.Source)
+		}
+		for _, v := range service.Volumes {
+			c.unless(!strings.HasSuffix(v.Source, "docker.sock"), "%s has the engine", name)
+		}
+	}
+	// Docker knows no optional device: a host without KVM gives another one.
+	for _, d := range s.Services["routeros"].Devices {
+		c.unless(d.Source == "/dev/null", "without RDS_KVM_DEVICE RouterOS needs %s", d.Source)
+	}
+}

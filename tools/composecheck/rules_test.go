@@ -1,0 +1,93 @@
+package composecheck_test
+
+import (
+	"fmt"
+	"testing"
+)
+
+// complaints are what a rule has against a stack.
+type complaints []string
+
+func (c *complaints) add(format string, args ...any) { *c = append(*c, fmt.Sprintf(format, args...)) }
+
+// unless complains where something does not hold.
+func (c *complaints) unless(ok bool, format string, args ...any) {
+	if !ok {
+		c.add(format, args...)
+	}
+}
+
+// rule is something that holds of the stack.
+type rule struct {
+	name  string
+	check func(stack, *complaints)
+}
+
+var rules = []rule{
+	{"the services are there", servicesAreThere},
+	{"an RDS is a profile", anRDSIsAProfile},
+	{"either RDS answers to the same name", eitherRDSAnswersToTheSameName},
+	{"the controller starts with any RDS and with none", controllerStartsWithAnyRDS},
+	{"what is waited for can be known", waitsCanEnd},
+	{"every service tells its health", healthIsTold},
+
+	{"what is mounted and built is there", sourcesAreThere},
+	{"what is shipped is mounted read-only", mountsAreReadOnly},
+	{"images are pinned", imagesArePinned},
+	{"no port is open to other machines", portsAreOnLoopback},
+	{"nothing has privileges", nothingHasPrivileges},
+	{"variables have a default", variablesHaveADefault},
+	{"the checksum of RouterOS has none", checksumHasNoDefault},
+
+	{"Prometheus loads the rules and scrapes the controller", prometheusIsConfigured},
+	{"alerts reach Alertmanager", alertsReachAlertmanager},
+	{"spans reach Tempo", spansReachTempo},
+	{"Grafana shows the dashboards as they are shipped", dashboardsAreShown},
+	{"dashboards find their data sources", dataSourcesExist},
+	{"Grafana is open to read and nothing else", grafanaIsForReading},
+	{"flags exist", flagsExist},
+}
+
+func (r rule) complaints(s stack) complaints {
+	var c complaints
+	r.check(s, &c)
+	return c
+}
+
+func TestTheStackKeepsTheRules(t *testing.T) {
+	for _, r := range rules {
+		t.Run(r.name, func(t *testing.T) {
+			for _, c := range r.complaints(everything(t)) {
+				t.Error(c)
+			}
+		})
+	}
+}
+
+// Compose drops what no active profile needs, and then has to find everything
+// that is left.
+func TestTheStackLoadsWithEachProfile(t *testing.T) {
+	for _, c := range []struct {
+		profile string
+		devices []string
+	}{
+		{"", nil},
+		{"emulator", []string{"emulator", "routeros-setup"}},
+		{"chr", []string{"routeros", "routeros-setup"}},
+	} {
+		s := load(t, nil, "COMPOSE_PROFILES="+c.profile)
+		for _, name := range []string{"emulator", "routeros", "routeros-setup"} {
+			if has := len(s.services(name)) > 0; has != contains(c.devices, name) {
+				t.Errorf("profile %q: %s is there: %v", c.profile, name, has)
+			}
+		}
+		for _, name := range permanent {
+			if len(s.services(name)) == 0 {
+				t.Errorf("profile %q: no %s", c.profile, name)
+			}
+		}
+	}
+	if got := load(t, nil).services("emulator"); len(got) == 0 {
+		t.Error("the .env file does not choose the emulator")
+	}
+}

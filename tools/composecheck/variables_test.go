@@ -1,0 +1,50 @@
+package composecheck_test
+
+import (
+	"regexp"
+	"strings"
+)
+
+// reference is a variable in docker-compose.yml with what follows its name.
+var reference = regexp.MustCompile(`\$\{?(\w+)([^}\s"]*)\}?`)
+
+func variablesHaveADefault(s stack, c *complaints) {
+	text, err := s.read("docker-compose.yml")
+	if err != nil {
+		c.add("%v", err)
+		return
+	}
+	env, _ := s.read(".env")
+	used := map[string]bool{}
+	for _, m := range reference.FindAllStringSubmatch(text, -1) {
+		name, rest := m[1], m[2]
+		used[name] = true
+		fallback, has := strings.CutPrefix(rest, ":-")
+		c.unless(has, "%s has no default: %s", name, m[0])
+		// The .env file repeats the defaults for people to change. It may not
+		// have others: what is run depends on the folder then.
+		if line := regexp.MustCompile(`(?m)^` + name + `=(.*)$`).FindStringSubmatch(env); line != nil {
+			c.unless(line[1] == fallback, "%s is %q in .env and %q in docker-compose.yml", name, line[1], fallback)
+		}
+	}
+	for _, line := range regexp.MustCompile(`(?m)^(\w+)=`).FindAllStringSubmatch(env, -1) {
+		c.unless(used[line[1]] || line[1] == "COMPOSE_PROFILES", "nothing reads %s of .env", line[1])
+	}
+	c.unless(strings.Contains(env, "COMPOSE_PROFILES=emulator\n"), ".env does not choose the emulator")
+}
+
+// checksumHasNoDefault: nobody but the person who downloads RouterOS can tell
+// which file to trust, so the build has to refuse without an answer.
+func checksumHasNoDefault(s stack, c *complaints) {
+	const name = "CHR_SHA256"
+	arg := s.Services["routeros"].Build.Args[name]
+	c.unless(arg != nil && *arg == "", "%s has a default", name)
+	env, _ := s.read(".env")
+	c.unless(!regexp.MustCompile(`(?m)^`+name+`=.`).MatchString(env), "%s has a default in .env", name)
+	dockerfile, err := s.read("deploy/chr/Dockerfile")
+	c.unless(err == nil, "%v", err)
+	c.unless(regexp.MustCompile(`(?m)^ARG `+name+`\s*$`).MatchString(dockerfile), "%s is no argument without a default of deploy/chr/Dockerfile", name)
+	text, _ := s.read("deploy/compose.mk")
+	script, _ := s.read("deploy/up.sh")
+	c.unless(strings.Contains(text+script, name), "make up does not ask for %s", name)
+}
