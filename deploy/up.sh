@@ -79,6 +79,7 @@ check_chr() {
 		RDS_KVM_GID=${RDS_KVM_GID:-$(stat -c %g "$RDS_KVM_DEVICE")}
 		export RDS_KVM_DEVICE RDS_KVM_GID
 	else
+		unset RDS_KVM_DEVICE
 		echo 'make up: this machine has no /dev/kvm: RouterOS is emulated (TCG), which is slow. A boot takes minutes.' >&2
 	fi
 }
