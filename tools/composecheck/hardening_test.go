@@ -32,28 +32,10 @@ func sourcesAreThere(s stack, c *complaints) {
 		}
 		c.unless((service.Build != nil) == strings.HasPrefix(service.Image, ours), "%s: the image %s is built where it should not be, or not where it should",
 			name, service.Image)
-		if service.Build == nil {
-			continue
-		}
-		dockerfile := filepath.Join(service.Build.Context, service.Build.Dockerfile)
-		exists(name, dockerfile)
-		text, err := s.read(s.inside(dockerfile))
-		stage := service.Build.Target
-		c.unless(err != nil || stage == "" || slices.Contains(stages(text), stage), "%s is built from the stage %s, which %s does not have", name, stage, s.inside(dockerfile))
-		for arg := range service.Build.Args {
-			c.unless(regexp.MustCompile(`(?m)^ARG `+arg+`\b`).MatchString(text), "%s passes %s, which %s does not take", name, arg, s.inside(dockerfile))
+		if b := service.Build; b != nil {
+			exists(name, filepath.Join(b.Context, b.Dockerfile))
 		}
 	}
-}
-
-// from finds the images and the stages of a Dockerfile.
-var from = regexp.MustCompile(`(?mi)^FROM\s+(\S+)(?:\s+AS\s+(\S+))?\s*$`)
-
-func stages(dockerfile string) (names []string) {
-	for _, m := range from.FindAllStringSubmatch(dockerfile, -1) {
-		names = append(names, m[2])
-	}
-	return names
 }
 
 func mountsAreReadOnly(s stack, c *complaints) {
@@ -91,26 +73,6 @@ func imagesArePinned(s stack, c *complaints) {
 		}
 		c.unless(pinned.MatchString(service.Image), "%s: the image %s is not pinned", name, service.Image)
 	}
-	for _, path := range s.dockerfiles() {
-		text, err := s.read(path)
-		if err != nil {
-			continue // somebody else complains
-		}
-		known := stages(text)
-		for _, m := range from.FindAllStringSubmatch(text, -1) {
-			c.unless(m[1] == "scratch" || contains(known, m[1]) || pinned.MatchString(m[1]), "%s: the image %s is not pinned", path, m[1])
-		}
-	}
-}
-
-func (s stack) dockerfiles() (paths []string) {
-	for _, service := range s.Services {
-		if b := service.Build; b != nil {
-			paths = append(paths, s.inside(filepath.Join(b.Context, b.Dockerfile)))
-		}
-	}
-	slices.Sort(paths)
-	return slices.Compact(paths)
 }
 
 func portsAreOnLoopback(s stack, c *complaints) {

@@ -69,7 +69,7 @@ func prometheusIsConfigured(s stack, c *complaints) {
 	})
 	c.unless(loaded, "Prometheus loads %v, where alerts/rds-connection.yml is not mounted", config.RuleFiles)
 
-	target := "controller:" + portOf(s.flag("controller", "--metrics-address"))
+	target := "controller:" + portOf(s.environment("controller", "RDS_CSI_METRICS_ADDRESS"))
 	found := false
 	for _, job := range config.ScrapeConfigs {
 		if job.JobName != "rds-csi" {
@@ -146,13 +146,9 @@ func spansReachTempo(s stack, c *complaints) {
 		c.add("%v", err)
 	}
 	endpoint := config.Distributor.Receivers.OTLP.Protocols.HTTP.Endpoint
-	var sent string
-	if v := s.Services["controller"].Environment["OTEL_EXPORTER_OTLP_ENDPOINT"]; v != nil {
-		sent = *v
-	}
+	sent := s.environment("controller", "OTEL_EXPORTER_OTLP_ENDPOINT")
 	c.unless(strings.HasPrefix(endpoint, "0.0.0.0:") && sent == "http://tempo:"+portOf(endpoint), "the controller sends spans to %s, Tempo listens on %s", sent, endpoint)
-	protocol := s.Services["controller"].Environment["OTEL_EXPORTER_OTLP_PROTOCOL"]
-	c.unless(protocol != nil && *protocol == "http/protobuf", "the controller does not speak the protocol of that port")
+	c.unless(s.environment("controller", "OTEL_EXPORTER_OTLP_PROTOCOL") == "http/protobuf", "the controller does not speak the protocol of that port")
 	c.unless(config.Server.HTTP == 3200, "Tempo's -health asks port 3200, and it listens on %d", config.Server.HTTP)
 	for _, p := range []string{config.Storage.Trace.Local.Path, config.Storage.Trace.WAL.Path} {
 		kept := slices.ContainsFunc(s.Services["tempo"].Volumes, func(v mount) bool { return strings.HasPrefix(p, v.Target+"/") })

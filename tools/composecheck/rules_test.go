@@ -31,7 +31,8 @@ var rules = []rule{
 	{"what is waited for can be known", waitsCanEnd},
 	{"every service tells its health", healthIsTold},
 
-	{"what is mounted and built is there", sourcesAreThere},
+	{"what is mounted is there", sourcesAreThere},
+	{"images can be built", imagesCanBeBuilt},
 	{"what is shipped is mounted read-only", mountsAreReadOnly},
 	{"images are pinned", imagesArePinned},
 	{"no port is open to other machines", portsAreOnLoopback},

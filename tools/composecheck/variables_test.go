@@ -41,9 +41,11 @@ func checksumHasNoDefault(s stack, c *complaints) {
 	c.unless(arg != nil && *arg == "", "%s has a default", name)
 	env, _ := s.read(".env")
 	c.unless(!regexp.MustCompile(`(?m)^`+name+`=.`).MatchString(env), "%s has a default in .env", name)
-	dockerfile, err := s.read("deploy/chr/Dockerfile")
-	c.unless(err == nil, "%v", err)
-	c.unless(regexp.MustCompile(`(?m)^ARG `+name+`\s*$`).MatchString(dockerfile), "%s is no argument without a default of deploy/chr/Dockerfile", name)
+	if d, err := s.dockerfileOf("routeros"); err != nil {
+		c.add("%v", err)
+	} else if fallback, ok := d.takes(name); !ok || fallback != "" {
+		c.add("%s has to be an argument without a default of %s", name, d.path)
+	}
 	text, _ := s.read("deploy/compose.mk")
 	script, _ := s.read("deploy/up.sh")
 	c.unless(strings.Contains(text+script, name), "make up does not ask for %s", name)
