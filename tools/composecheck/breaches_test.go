@@ -81,9 +81,12 @@ var serviceBreaches = []breach{
 		service("controller", func(c *types.ServiceConfig) { delete(c.DependsOn, "routeros-setup") })},
 	{"the controller starts with any RDS and with none", "waits for tempo",
 		dependency("controller", "tempo", func(d *types.ServiceDependency) { d.Condition = types.ServiceConditionStarted })},
-	{"what is waited for can be known", "has no healthcheck", service("emulator", func(c *types.ServiceConfig) { c.HealthCheck = nil })},
+	{"what is waited for can be known", "has no healthcheck", func(s stack) {
+		dependency("controller", "emulator", func(d *types.ServiceDependency) { d.Condition = types.ServiceConditionHealthy })(s)
+		s.change("emulator", func(c *types.ServiceConfig) { c.HealthCheck = nil })
+	}},
 	{"what is waited for can be known", "which restarts", service("keys", func(c *types.ServiceConfig) { c.Restart = "always" })},
-	{"what is waited for can be known", "not in every profile", dependency("routeros-setup", "emulator", func(d *types.ServiceDependency) { d.Required = true })},
+	{"what is waited for can be known", "not always there", dependency("keys", "emulator-keys", func(d *types.ServiceDependency) { d.Required = true })},
 	{"what is waited for can be known", "nobody waits for the end of routeros-setup",
 		dependency("controller", "routeros-setup", func(d *types.ServiceDependency) { d.Condition = types.ServiceConditionStarted })},
 	{"every service tells its health", "prometheus has no healthcheck", service("prometheus", func(c *types.ServiceConfig) { c.HealthCheck.Disable = true })},

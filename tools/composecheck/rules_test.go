@@ -68,27 +68,26 @@ func TestTheStackKeepsTheRules(t *testing.T) {
 // Compose drops what no active profile needs, and then has to find everything
 // that is left.
 func TestTheStackLoadsWithEachProfile(t *testing.T) {
-	for _, c := range []struct {
-		profile string
-		devices []string
-	}{
-		{"", nil},
-		{"emulator", []string{"emulator", "routeros-setup"}},
-		{"chr", []string{"routeros", "routeros-setup"}},
-	} {
-		s := load(t, nil, "COMPOSE_PROFILES="+c.profile)
-		for _, name := range []string{"emulator", "routeros", "routeros-setup"} {
-			if has := len(s.services(name)) > 0; has != contains(c.devices, name) {
-				t.Errorf("profile %q: %s is there: %v", c.profile, name, has)
+	for _, profile := range []string{"", "emulator", "chr"} {
+		s := load(t, nil, "COMPOSE_PROFILES="+profile)
+		for _, some := range []map[string]string{devices, helpers} {
+			for name, of := range some {
+				if has := len(s.services(name)) > 0; has != (of == profile) {
+					t.Errorf("profile %q: %s is there: %v", profile, name, has)
+				}
 			}
 		}
 		for _, name := range permanent {
 			if len(s.services(name)) == 0 {
-				t.Errorf("profile %q: no %s", c.profile, name)
+				t.Errorf("profile %q: no %s", profile, name)
 			}
 		}
 	}
 	if got := load(t, nil).services("emulator"); len(got) == 0 {
 		t.Error("the .env file does not choose the emulator")
+	}
+	one, other := load(t, nil, "COMPOSE_PROFILES=emulator"), load(t, nil, "COMPOSE_PROFILES=chr")
+	if one.Volumes["keys"].Name == other.Volumes["keys"].Name {
+		t.Error("the host key of the emulator is pinned for RouterOS")
 	}
 }

@@ -11,11 +11,15 @@ import (
 // permanent are the services of every profile.
 var permanent = []string{"keys", "controller", "prometheus", "alertmanager", "grafana", "tempo"}
 
-// devices are the services that are an RDS, by their profile.
-var devices = map[string]string{"emulator": "emulator", "routeros": "chr"}
+// devices are the services that are an RDS, helpers those that belong to one,
+// with their profiles.
+var (
+	devices = map[string]string{"emulator": "emulator", "routeros": "chr"}
+	helpers = map[string]string{"emulator-keys": "emulator", "routeros-setup": "chr"}
+)
 
 // once are the services that end by themselves: nobody asks for their health.
-var once = []string{"keys", "routeros-setup"}
+var once = []string{"keys", "emulator-keys", "routeros-setup"}
 
 func contains(list []string, s string) bool { return slices.Contains(list, s) }
 
@@ -30,18 +34,17 @@ func (s stack) services(wanted ...string) (found []types.ServiceConfig) {
 }
 
 func servicesAreThere(s stack, c *complaints) {
-	want := append([]string{"emulator", "routeros", "routeros-setup"}, permanent...)
-	slices.Sort(want)
+	want := slices.Sorted(slices.Values(slices.Concat(permanent, slices.Collect(maps.Keys(devices)), slices.Collect(maps.Keys(helpers)))))
 	c.unless(slices.Equal(names(s), want), "the services are %v, not %v", names(s), want)
 }
 
 func anRDSIsAProfile(s stack, c *complaints) {
-	for name, profile := range devices {
-		got := s.Services[name].Profiles
-		c.unless(slices.Equal(got, []string{profile}), "%s is in the profiles %v", name, got)
+	for _, some := range []map[string]string{devices, helpers} {
+		for name, profile := range some {
+			got := s.Services[name].Profiles
+			c.unless(slices.Equal(got, []string{profile}), "%s is in the profiles %v", name, got)
+		}
 	}
-	got := slices.Sorted(slices.Values(s.Services["routeros-setup"].Profiles))
-	c.unless(slices.Equal(got, []string{"chr", "emulator"}), "routeros-setup is in the profiles %v", got)
 	for _, service := range s.services(permanent...) {
 		c.unless(len(service.Profiles) == 0, "%s is not in every profile", service.Name)
 	}
@@ -96,8 +99,8 @@ func waitsCanEnd(s stack, c *complaints) {
 			case types.ServiceConditionCompletedSuccessfully:
 				c.unless(s.Services[on].Restart == "no", "%s waits for the end of %s, which restarts", name, on)
 			}
-			profiled := len(s.Services[on].Profiles) > 0
-			c.unless(!profiled || !d.Required, "%s needs %s, which is not in every profile", name, on)
+			profiles := s.Services[on].Profiles
+			c.unless(len(profiles) == 0 || !d.Required || slices.Equal(profiles, service.Profiles), "%s needs %s, which is not always there", name, on)
 		}
 	}
 	for _, service := range s.services(once...) {

@@ -23,12 +23,15 @@ func variablesHaveADefault(s stack, c *complaints) {
 		c.unless(has, "%s has no default: %s", name, m[0])
 		// The .env file repeats the defaults for people to change. It may not
 		// have others: what is run depends on the folder then.
+		if name == "COMPOSE_PROFILES" {
+			continue
+		}
 		if line := regexp.MustCompile(`(?m)^` + name + `=(.*)$`).FindStringSubmatch(env); line != nil {
 			c.unless(line[1] == fallback, "%s is %q in .env and %q in docker-compose.yml", name, line[1], fallback)
 		}
 	}
 	for _, line := range regexp.MustCompile(`(?m)^(\w+)=`).FindAllStringSubmatch(env, -1) {
-		c.unless(used[line[1]] || line[1] == "COMPOSE_PROFILES", "nothing reads %s of .env", line[1])
+		c.unless(used[line[1]], "nothing reads %s of .env", line[1])
 	}
 	c.unless(strings.Contains(env, "COMPOSE_PROFILES=emulator\n"), ".env does not choose the emulator")
 }
