@@ -114,7 +114,7 @@ The stack is up.
 
   controller    http://$controller/          state, history, what to do
                 http://$controller/metrics   and /status.json, /readyz
-  Grafana       http://$(where grafana 3000)/          dashboards; points of "Reconnect duration" lead to traces
+  Grafana       http://$(where grafana 3000)/          dashboards; "Duration of reconnections" leads to traces
   Prometheus    http://$(where prometheus 9090)/alerts
   Alertmanager  http://$(where alertmanager 9093)/
 

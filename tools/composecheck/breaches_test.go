@@ -101,7 +101,6 @@ var hardeningBreaches = []breach{
 	{"images can be built", "the stage nothing", service("controller", func(c *types.ServiceConfig) { c.Build.Target = "nothing" })},
 	{"what is mounted is there", "deploy/nothing", service("routeros", func(c *types.ServiceConfig) { c.Build.Context = strings.TrimSuffix(c.Build.Context, "chr") + "nothing" })},
 	{"images can be built", "does not take", service("controller", func(c *types.ServiceConfig) { c.Build.Args["REVISION"] = nil })},
-	{"what is mounted is there", "is built where it should not be", service("controller", func(c *types.ServiceConfig) { c.Build = nil })},
 	{"what is shipped is mounted read-only", "may write to deploy/tempo.yml", volume("tempo", 0, func(v *mount) { v.ReadOnly = false })},
 	{"what is shipped is mounted read-only", "controller may write to the key", volume("controller", 0, func(v *mount) { v.ReadOnly = false })},
 	{"what is shipped is mounted read-only", "grafana does not get dashboards/rds-fleet.json", volume("grafana", 2, func(v *mount) { v.Source += "/rds-connection.json" })},
@@ -109,6 +108,13 @@ var hardeningBreaches = []breach{
 	{"images are pinned", "grafana/grafana:latest", service("grafana", func(c *types.ServiceConfig) { c.Image = "grafana/grafana:latest" })},
 	{"images are pinned", "grafana/tempo is", service("tempo", func(c *types.ServiceConfig) { c.Image = "grafana/tempo" })},
 	{"images are pinned", "prom/prometheus:v3 is", service("prometheus", func(c *types.ServiceConfig) { c.Image = "prom/prometheus:v3" })},
+	{"images are pinned", "is built by []", service("controller", func(c *types.ServiceConfig) { c.Build = nil })},
+	{"images are pinned", "is built by [", func(s stack) {
+		s.change("emulator", func(c *types.ServiceConfig) { c.Build = s.Services["keys"].Build })
+	}},
+	{"images are pinned", "which is not ours", func(s stack) { s.change("tempo", func(c *types.ServiceConfig) { c.Build = s.Services["keys"].Build }) }},
+	{"images are pinned", "which is not always there", service("keys", func(c *types.ServiceConfig) { c.Profiles = []string{"emulator"} })},
+	{"images are pinned", "emulator has the pull policy missing", service("emulator", func(c *types.ServiceConfig) { c.PullPolicy = "missing" })},
 	{"images are pinned", "rds-csi-stack may be", service("keys", func(c *types.ServiceConfig) { c.Image = "rds-csi-stack" })},
 	{"images can be built", "Dockerfile: the image golang:alpine", file("Dockerfile", "golang:1.26.8-alpine", "golang:alpine")},
 	{"images can be built", "Dockerfile: StageNameCasing", file("Dockerfile", " AS base", " AS Base")},

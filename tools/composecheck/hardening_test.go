@@ -30,8 +30,6 @@ func sourcesAreThere(s stack, c *complaints) {
 				c.unless(ok, "%s uses the volume %s, which is not declared", name, v.Source)
 			}
 		}
-		c.unless((service.Build != nil) == strings.HasPrefix(service.Image, ours), "%s: the image %s is built where it should not be, or not where it should",
-			name, service.Image)
 		if b := service.Build; b != nil {
 			exists(name, filepath.Join(b.Context, b.Dockerfile))
 		}
@@ -69,10 +67,31 @@ func imagesArePinned(s stack, c *complaints) {
 	for name, service := range s.Services {
 		if strings.HasPrefix(service.Image, ours) {
 			c.unless(strings.HasSuffix(service.Image, ":local"), "%s: %s may be taken for one of a registry", name, service.Image)
+			imageIsBuiltOnce(s, service, c)
 			continue
 		}
+		c.unless(service.Build == nil, "%s builds %s, which is not ours", name, service.Image)
 		c.unless(pinned.MatchString(service.Image), "%s: the image %s is not pinned", name, service.Image)
 	}
+}
+
+// imageIsBuiltOnce: the others wait for the one that builds it, and ask no
+// registry. That one is there whenever they are.
+func imageIsBuiltOnce(s stack, service types.ServiceConfig, c *complaints) {
+	var builders []string
+	for name, other := range s.Services {
+		if other.Image == service.Image && other.Build != nil {
+			builders = append(builders, name)
+			always := len(other.Profiles) == 0 || slices.Equal(other.Profiles, service.Profiles)
+			c.unless(always, "%s needs the image of %s, which is not always there", service.Name, name)
+		}
+	}
+	c.unless(len(builders) == 1, "%s is built by %v", service.Image, builders)
+	want := types.PullPolicyNever
+	if service.Build != nil {
+		want = types.PullPolicyBuild
+	}
+	c.unless(service.PullPolicy == want, "%s has the pull policy %s", service.Name, service.PullPolicy)
 }
 
 func portsAreOnLoopback(s stack, c *complaints) {

@@ -90,4 +90,7 @@ func TestTheStackLoadsWithEachProfile(t *testing.T) {
 	if one.Volumes["keys"].Name == other.Volumes["keys"].Name {
 		t.Error("the host key of the emulator is pinned for RouterOS")
 	}
+	if got := one.Volumes["keys"].Name; got != "rds-csi_keys_emulator" {
+		t.Errorf("keys are in the volume %s", got)
+	}
 }
