@@ -98,7 +98,12 @@ if [ -z "${RDS_CSI_VERSION:-}" ]; then
 fi
 export RDS_CSI_VERSION COMPOSE_PROFILES="$profiles"
 
-if ! docker compose up --detach --build --wait --wait-timeout 900; then
+# A RouterOS that is emulated boots for minutes, twice when it is new.
+patience=300
+if chosen chr; then
+	patience=1800
+fi
+if ! docker compose up --detach --build --wait --wait-timeout "$patience"; then
 	echo 'make up: not every service is healthy. docker compose logs SERVICE tells why:' >&2
 	docker compose ps --all >&2 || true
 	exit 1

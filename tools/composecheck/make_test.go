@@ -116,7 +116,7 @@ func TestMakeUpSaysWhatIsMissing(t *testing.T) {
 }
 
 func TestMakeUpTellsWhereEverythingIs(t *testing.T) {
-	urls := []string{"docker compose up --detach --build --wait", "http://127.0.0.1:19809/", "http://127.0.0.1:13000/",
+	urls := []string{"docker compose up --detach --build --wait --wait-timeout ", "http://127.0.0.1:19809/", "http://127.0.0.1:13000/",
 		"http://127.0.0.1:19090/alerts", "http://127.0.0.1:19093/", "make down"}
 	for _, c := range []struct {
 		name    string
