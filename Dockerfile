@@ -28,6 +28,20 @@ USER 65532:65532
 FROM base AS stack
 COPY --from=build /out/ /usr/local/bin/
 
+# rose-storage for a RouterOS in QEMU. It is MikroTik's: keep this image off
+# public registries, too.
+FROM debian:13.1-slim AS packages
+RUN apt-get update \
+    && apt-get install -y --no-install-recommends ca-certificates curl unzip \
+    && rm -rf /var/lib/apt/lists/*
+COPY --chmod=755 deploy/chr/fetch /usr/local/bin/
+ARG CHR_VERSION
+ARG CHR_PACKAGES_SHA256
+RUN CHR_SHA256="$CHR_PACKAGES_SHA256" fetch --packages "$CHR_VERSION" /packages
+
+FROM stack AS routeros-setup
+COPY --from=packages /packages/ /packages/
+
 FROM base AS controller
 COPY --from=build /out/controller /usr/local/bin/
 EXPOSE 9809

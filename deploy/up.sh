@@ -58,19 +58,25 @@ check_profiles() {
 	fi
 }
 
+is_sha256() {
+	case $1 in
+	*[!0-9a-fA-F]*) return 1 ;;
+	esac
+	[ ${#1} -eq 64 ]
+}
+
 check_chr() {
 	chosen chr || return 0
 	version=$(setting CHR_VERSION)
-	sum=$(setting CHR_SHA256)
-	case $sum in
-	*[!0-9a-f]*) sum= ;;
-	esac
-	if [ ${#sum} -ne 64 ]; then
-		missing "CHR_SHA256 is not the SHA-256 of chr-$version.img.zip (64 digits, small letters)." \
-			'  The image of RouterOS is downloaded from MikroTik, and MikroTik publishes no checksum that could' \
-			'  be kept here. Download it yourself on a network that you trust, and say what you got:' \
+	if ! is_sha256 "$(setting CHR_SHA256)" || ! is_sha256 "$(setting CHR_PACKAGES_SHA256)"; then
+		missing "CHR_SHA256 and CHR_PACKAGES_SHA256 have to be the SHA-256 of two files of RouterOS $version." \
+			'  They are downloaded from MikroTik, who publishes no checksum that could be kept here. Download them' \
+			'  yourself on a network that you trust, and say what you got:' \
 			"    curl -LO https://download.mikrotik.com/routeros/$version/chr-$version.img.zip" \
-			"    COMPOSE_PROFILES=chr CHR_SHA256=\$(sha256sum chr-$version.img.zip | cut -d' ' -f1) make up" \
+			"    curl -LO https://download.mikrotik.com/routeros/$version/all_packages-x86-$version.zip" \
+			"    export CHR_SHA256=\$(sha256sum chr-$version.img.zip | cut -d' ' -f1)" \
+			"    export CHR_PACKAGES_SHA256=\$(sha256sum all_packages-x86-$version.zip | cut -d' ' -f1)" \
+			'    COMPOSE_PROFILES=chr make up' \
 			'  By that you accept the terms of MikroTik: https://mikrotik.com/downloadterms.html'
 	fi
 	# The engine opens the device for the container; its group may use it there.

@@ -113,7 +113,7 @@ var hardeningBreaches = []breach{
 		s.change("emulator", func(c *types.ServiceConfig) { c.Build = s.Services["keys"].Build })
 	}},
 	{"images are pinned", "which is not ours", func(s stack) { s.change("tempo", func(c *types.ServiceConfig) { c.Build = s.Services["keys"].Build }) }},
-	{"images are pinned", "which is not always there", service("keys", func(c *types.ServiceConfig) { c.Profiles = []string{"emulator"} })},
+	{"images are pinned", "which is not always there", service("keys", func(c *types.ServiceConfig) { c.Profiles = []string{"chr"} })},
 	{"images are pinned", "emulator has the pull policy missing", service("emulator", func(c *types.ServiceConfig) { c.PullPolicy = "missing" })},
 	{"images are pinned", "rds-csi-stack may be", service("keys", func(c *types.ServiceConfig) { c.Image = "rds-csi-stack" })},
 	{"images can be built", "Dockerfile: the image golang:alpine", file("Dockerfile", "golang:1.26.8-alpine", "golang:alpine")},
@@ -142,8 +142,10 @@ var hardeningBreaches = []breach{
 	{"variables have a default", `CONTROLLER_PORT is "9810"`, file(".env", "=9809", "=9810")},
 	{"variables have a default", "nothing reads TEMPO_PORT", file(".env", "GRAFANA_PORT=", "TEMPO_PORT=1\nGRAFANA_PORT=")},
 	{"variables have a default", "does not choose", file(".env", "=emulator", "=chr")},
-	{"the checksum of RouterOS has none", "CHR_SHA256 has a default", service("routeros", func(c *types.ServiceConfig) { sum := "5a"; c.Build.Args["CHR_SHA256"] = &sum })},
-	{"the checksum of RouterOS has none", "in .env", file(".env", "#CHR_SHA256=", "CHR_SHA256=5a")},
-	{"the checksum of RouterOS has none", "has to be an argument", file("deploy/chr/Dockerfile", "ARG CHR_SHA256\n", "ARG CHR_SHA256=5a\n")},
-	{"the checksum of RouterOS has none", "does not ask", file("deploy/up.sh", "CHR_SHA256", "SUM")},
+	{"the checksums of RouterOS have none", "CHR_SHA256 has a default", service("routeros", func(c *types.ServiceConfig) { sum := "5a"; c.Build.Args["CHR_SHA256"] = &sum })},
+	{"the checksums of RouterOS have none", "routeros-setup is not built", service("routeros-setup", func(c *types.ServiceConfig) { c.Build = nil })},
+	{"the checksums of RouterOS have none", "in .env", file(".env", "#CHR_SHA256=", "CHR_SHA256=")},
+	{"the checksums of RouterOS have none", "CHR_SHA256 has to be an argument", file("deploy/chr/Dockerfile", "ARG CHR_SHA256\n", "ARG CHR_SHA256=5a\n")},
+	{"the checksums of RouterOS have none", "CHR_PACKAGES_SHA256 has to be", file("Dockerfile", "ARG CHR_PACKAGES_SHA256\n", "")},
+	{"the checksums of RouterOS have none", "does not ask", file("deploy/up.sh", "CHR_PACKAGES_SHA256", "SUM")},
 }

@@ -36,7 +36,7 @@ var built = sync.OnceValues(func() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	packages, err := d.goBuild()
+	packages, stage, err := d.goBuild()
 	if err != nil {
 		return "", err
 	}
@@ -45,7 +45,7 @@ var built = sync.OnceValues(func() (string, error) {
 		return "", err
 	}
 	src := filepath.Join(folder, "src")
-	for _, c := range d.copies() {
+	for _, c := range copies(stage) {
 		for _, from := range c.SourcePaths {
 			to := filepath.Join(src, c.DestPath)
 			if strings.HasSuffix(c.DestPath, "/") {
@@ -116,9 +116,9 @@ func TestSecretsAndTestsAreNoPartOfTheBuildContext(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for path, want := range map[string]bool{".git/config": true, ".env": true, "id_ed25519": true, "deploy/tempo.yml": true,
+	for path, want := range map[string]bool{".git/config": true, ".env": true, "id_ed25519": true, "deploy/tempo.yml": true, "deploy/chr/Dockerfile": true,
 		"internal/conn/bench_test.go": true, "internal/routeros/testdata/verify-chr.txt": true,
-		"go.mod": false, "cmd/controller/main.go": false, "internal/status/page.css": false} {
+		"go.mod": false, "cmd/controller/main.go": false, "internal/status/page.css": false, "deploy/chr/fetch": false} {
 		if got, err := ignored.MatchesOrParentMatches(path); err != nil || got != want {
 			t.Errorf("%s is left out: %v, %v", path, got, err)
 		}

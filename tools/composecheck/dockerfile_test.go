@@ -83,9 +83,9 @@ func (d dockerfile) user(stage string) (user string) {
 	return user
 }
 
-// copies are what the stages take from the build context.
-func (d dockerfile) copies() (all []instructions.CopyCommand) {
-	for _, stage := range d.stages {
+// copies are what stages take from the build context.
+func copies(stages ...instructions.Stage) (all []instructions.CopyCommand) {
+	for _, stage := range stages {
 		for _, command := range stage.Commands {
 			if c, ok := command.(*instructions.CopyCommand); ok && c.From == "" {
 				all = append(all, *c)
@@ -95,19 +95,19 @@ func (d dockerfile) copies() (all []instructions.CopyCommand) {
 	return all
 }
 
-// goBuild returns the packages that go build makes into /out/.
-func (d dockerfile) goBuild() ([]string, error) {
+// goBuild returns the packages that go build makes into /out/, and the stage.
+func (d dockerfile) goBuild() (packages []string, stage instructions.Stage, err error) {
 	for _, stage := range d.stages {
 		for _, command := range stage.Commands {
 			if run, ok := command.(*instructions.RunCommand); ok {
 				if line := strings.Join(run.CmdLine, " "); strings.Contains(line, "go build ") {
 					_, packages, _ := strings.Cut(line, "-o /out/ ")
-					return strings.Fields(packages), nil
+					return strings.Fields(packages), stage, nil
 				}
 			}
 		}
 	}
-	return nil, fmt.Errorf("%s has no go build", d.path)
+	return nil, stage, fmt.Errorf("%s has no go build", d.path)
 }
 
 func imagesCanBeBuilt(s stack, c *complaints) {
@@ -130,7 +130,7 @@ func imagesCanBeBuilt(s stack, c *complaints) {
 		}
 		user, _, _ := strings.Cut(d.user(service.Build.Target), ":")
 		c.unless(user != "" && user != "root" && user != "0" || service.User != "", "%s is root by %s", name, d.path)
-		for _, copied := range d.copies() {
+		for _, copied := range copies(d.stages...) {
 			for _, from := range copied.SourcePaths {
 				found, err := filepath.Glob(filepath.Join(service.Build.Context, from))
 				c.unless(err == nil && len(found) > 0, "%s copies %s, which is not there", d.path, from)

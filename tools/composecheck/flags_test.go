@@ -22,7 +22,7 @@ func commandLines(s types.ServiceConfig) (lines [][]string) {
 	} else if s.Image == "rds-csi-controller:local" {
 		lines = append(lines, append([]string{programs + "controller"}, s.Command...)) // the image's own entrypoint
 	}
-	if h := s.HealthCheck; h != nil && len(h.Test) > 1 && strings.HasPrefix(h.Test[1], programs) {
+	if h := s.HealthCheck; h != nil && len(h.Test) > 1 && h.Test[1] == programs+"controller" {
 		lines = append(lines, h.Test[1:])
 	}
 	return lines

@@ -88,6 +88,7 @@ func (m *machine) command(s types.ServiceConfig, line []string) *exec.Cmd {
 				}
 			}
 		}
+		arg = strings.Replace(arg, "=/packages/", "="+m.folder+"/", 1) // of the image
 		args = append(args, arg)
 	}
 	c := exec.Command(filepath.Join(m.programs, filepath.Base(line[0])), args...)
@@ -117,12 +118,24 @@ func (m *machine) start(name string) {
 	m.t.Helper()
 	s := m.stack.Services[name]
 	lines := commandLines(s)
-	log, err := os.Create(filepath.Join(m.folder, name+".log"))
+	m.background(m.command(s, lines[0]))
+	m.until(name+" is healthy", func() error {
+		out, err := m.command(s, lines[1]).CombinedOutput()
+		if err != nil {
+			return fmt.Errorf("%w: %s", err, out)
+		}
+		return nil
+	})
+}
+
+// background runs a program until the test ends.
+func (m *machine) background(c *exec.Cmd) {
+	m.t.Helper()
+	log, err := os.Create(filepath.Join(m.folder, filepath.Base(c.Path)+".log"))
 	if err != nil {
 		m.t.Fatal(err)
 	}
 	defer log.Close()
-	c := m.command(s, lines[0])
 	c.Stdout, c.Stderr = log, log
 	if err := c.Start(); err != nil {
 		m.t.Fatal(err)
@@ -131,15 +144,8 @@ func (m *machine) start(name string) {
 		c.Process.Signal(syscall.SIGTERM)
 		if err := c.Wait(); err != nil || m.t.Failed() {
 			text, _ := os.ReadFile(log.Name())
-			m.t.Errorf("%s ended with %v; its log:\n%s", name, err, text)
+			m.t.Errorf("%s ended with %v; its log:\n%s", c.Path, err, text)
 		}
-	})
-	m.until(name+" is healthy", func() error {
-		out, err := m.command(s, lines[1]).CombinedOutput()
-		if err != nil {
-			return fmt.Errorf("%w: %s", err, out)
-		}
-		return nil
 	})
 }
 

@@ -85,7 +85,7 @@ func (r makeRun) expect(t *testing.T, failed bool, words ...string) {
 	}
 }
 
-var checksum = "CHR_SHA256=" + strings.Repeat("5a", 32)
+var checksums = []string{"CHR_SHA256=" + strings.Repeat("5a", 32), "CHR_PACKAGES_SHA256=" + strings.Repeat("A5", 32)}
 
 func TestMakeUpSaysWhatIsMissing(t *testing.T) {
 	for _, c := range []struct {
@@ -95,14 +95,16 @@ func TestMakeUpSaysWhatIsMissing(t *testing.T) {
 		says    []string
 	}{
 		{"docker", true, nil, []string{"docker is missing", "--embedded-rds"}},
-		{"everything at once", true, []string{"COMPOSE_PROFILES=chr"}, []string{"docker is missing", "CHR_SHA256 is not", "chr-7.24.5.img.zip"}},
+		{"everything at once", true, []string{"COMPOSE_PROFILES=chr"}, []string{"docker is missing", "CHR_SHA256 and", "chr-7.24.5.img.zip"}},
 		{"the plugin", false, []string{"COMPOSE_VERSION="}, []string{"no compose plugin"}},
 		{"a newer plugin", false, []string{"COMPOSE_VERSION=v2.20.3"}, []string{"2.20.3 is too old"}},
 		{"the engine", false, []string{"ENGINE_VERSION="}, []string{"engine cannot be reached"}},
 		{"a newer engine", false, []string{"ENGINE_VERSION=24.0.7"}, []string{"24.0.7 is too old"}},
-		{"a checksum", false, []string{"COMPOSE_PROFILES=chr"}, []string{"CHR_SHA256 is not", "sha256sum", "downloadterms"}},
-		{"a whole checksum", false, []string{"COMPOSE_PROFILES=chr", "CHR_SHA256=5a5a"}, []string{"CHR_SHA256 is not"}},
-		{"a choice", false, []string{"COMPOSE_PROFILES=chr,emulator", checksum}, []string{"choose one"}},
+		{"a checksum", false, []string{"COMPOSE_PROFILES=chr"}, []string{"CHR_SHA256 and", "sha256sum", "downloadterms"}},
+		{"the other checksum", false, []string{"COMPOSE_PROFILES=chr", checksums[0]}, []string{"CHR_SHA256 and"}},
+		{"a whole checksum", false, []string{"COMPOSE_PROFILES=chr", "CHR_SHA256=5a5a", checksums[1]}, []string{"CHR_SHA256 and"}},
+		{"a checksum of digits", false, []string{"COMPOSE_PROFILES=chr", checksums[0], "CHR_PACKAGES_SHA256=" + strings.Repeat("sh", 32)}, []string{"CHR_SHA256 and"}},
+		{"a choice", false, []string{"COMPOSE_PROFILES=chr,emulator", checksums[0], checksums[1]}, []string{"choose one"}},
 		{"a profile that is known", false, []string{"COMPOSE_PROFILES=rds"}, []string{"no profile rds"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -124,9 +126,9 @@ func TestMakeUpTellsWhereEverythingIs(t *testing.T) {
 		says    []string
 	}{
 		{"with the emulator, by .env", nil, []string{"profiles=emulator kvm= ", "http://127.0.0.1:12280/reboot?down=30s", "docker compose pause emulator"}},
-		{"with RouterOS and KVM", []string{"COMPOSE_PROFILES=chr", checksum, "RDS_KVM_DEVICE=/dev/null"},
+		{"with RouterOS and KVM", []string{"COMPOSE_PROFILES=chr", checksums[0], checksums[1], "RDS_KVM_DEVICE=/dev/null"},
 			[]string{"profiles=chr kvm=/dev/null group=0", "RouterOS 7.24.5 on 127.0.0.1:12222", "make e2e-chr"}},
-		{"with RouterOS and no KVM", []string{"COMPOSE_PROFILES=chr", checksum, "RDS_KVM_DEVICE=/dev/none"},
+		{"with RouterOS and no KVM", []string{"COMPOSE_PROFILES=chr", checksums[0], checksums[1], "RDS_KVM_DEVICE=/dev/none"},
 			[]string{"profiles=chr kvm= ", "TCG", "RouterOS 7.24.5 on 127.0.0.1:12222"}},
 		{"without an RDS", []string{"COMPOSE_PROFILES="}, []string{"profiles= kvm=", "There is no RDS"}},
 	} {

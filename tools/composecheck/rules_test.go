@@ -38,7 +38,7 @@ var rules = []rule{
 	{"no port is open to other machines", portsAreOnLoopback},
 	{"nothing has privileges", nothingHasPrivileges},
 	{"variables have a default", variablesHaveADefault},
-	{"the checksum of RouterOS has none", checksumHasNoDefault},
+	{"the checksums of RouterOS have none", checksumsHaveNoDefault},
 
 	{"Prometheus loads the rules and scrapes the controller", prometheusIsConfigured},
 	{"alerts reach Alertmanager", alertsReachAlertmanager},

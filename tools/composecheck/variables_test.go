@@ -36,20 +36,25 @@ func variablesHaveADefault(s stack, c *complaints) {
 	c.unless(strings.Contains(env, "COMPOSE_PROFILES=emulator\n"), ".env does not choose the emulator")
 }
 
-// checksumHasNoDefault: nobody but the person who downloads RouterOS can tell
-// which file to trust, so the build has to refuse without an answer.
-func checksumHasNoDefault(s stack, c *complaints) {
-	const name = "CHR_SHA256"
-	arg := s.Services["routeros"].Build.Args[name]
-	c.unless(arg != nil && *arg == "", "%s has a default", name)
+// checksumsHaveNoDefault: nobody but the person who downloads RouterOS can tell
+// which files to trust, so the builds have to refuse without an answer.
+func checksumsHaveNoDefault(s stack, c *complaints) {
 	env, _ := s.read(".env")
-	c.unless(!regexp.MustCompile(`(?m)^`+name+`=.`).MatchString(env), "%s has a default in .env", name)
-	if d, err := s.dockerfileOf("routeros"); err != nil {
-		c.add("%v", err)
-	} else if fallback, ok := d.takes(name); !ok || fallback != "" {
-		c.add("%s has to be an argument without a default of %s", name, d.path)
-	}
-	text, _ := s.read("deploy/compose.mk")
 	script, _ := s.read("deploy/up.sh")
-	c.unless(strings.Contains(text+script, name), "make up does not ask for %s", name)
+	for service, name := range map[string]string{"routeros": "CHR_SHA256", "routeros-setup": "CHR_PACKAGES_SHA256"} {
+		b := s.Services[service].Build
+		if b == nil {
+			c.add("%s is not built", service)
+			continue
+		}
+		arg := b.Args[name]
+		c.unless(arg != nil && *arg == "", "%s has a default", name)
+		c.unless(!regexp.MustCompile(`(?m)^`+name+`=`).MatchString(env), "%s has a default in .env", name)
+		if d, err := s.dockerfileOf(service); err != nil {
+			c.add("%v", err)
+		} else if fallback, ok := d.takes(name); !ok || fallback != "" {
+			c.add("%s has to be an argument without a default of %s", name, d.path)
+		}
+		c.unless(strings.Contains(script, "setting "+name+")"), "make up does not ask for %s", name)
+	}
 }
