@@ -164,6 +164,18 @@ func (m *machine) until(what string, check func() error) {
 	}
 }
 
+// listens waits until somebody does.
+func (m *machine) listens(address string) {
+	m.t.Helper()
+	m.until("somebody listens on "+address, func() error {
+		c, err := net.Dial("tcp", address)
+		if err == nil {
+			c.Close()
+		}
+		return err
+	})
+}
+
 // ready asks the controller for /readyz.
 func (m *machine) ready() (status int, answer string, err error) {
 	url := "http://" + strings.TrimPrefix(m.changes.Replace("=:9809"), "=") + "/readyz"
