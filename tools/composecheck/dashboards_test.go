@@ -9,10 +9,9 @@ import (
 // dashboard is what matters here of one. Every string under "datasource" that
 // is not a variable is a uid.
 type dashboard struct {
-	path       string
-	uids       []string
-	ofTypes    []string // that its variables choose from
-	isEditable bool
+	path    string
+	uids    []string
+	ofTypes []string // that its variables choose from
 }
 
 func (s stack) dashboards() (all []dashboard, err error) {
