@@ -15,11 +15,13 @@ import (
 
 func TestMain(m *testing.M) {
 	code := m.Run()
-	if folder, err := built(); err == nil {
-		os.RemoveAll(folder)
+	if buildFolder != "" {
+		os.RemoveAll(buildFolder)
 	}
 	os.Exit(code)
 }
+
+var buildFolder string // of built; empty: nobody asked for the programs
 
 // built is a folder with the programs, built as the Dockerfile says from the
 // files that it copies, and from nothing else.
@@ -44,6 +46,7 @@ var built = sync.OnceValues(func() (string, error) {
 	if err != nil {
 		return "", err
 	}
+	buildFolder = folder
 	src := filepath.Join(folder, "src")
 	for _, c := range copies(stage) {
 		for _, from := range c.SourcePaths {

@@ -12,6 +12,7 @@ import (
 // An emulated CHR is behind the fake docker; what would be the tests logs in
 // with what it is given.
 func TestMakeE2EGivesTheDeviceToTheTests(t *testing.T) {
+	t.Parallel()
 	for _, tool := range []string{"ssh", "scp"} {
 		if _, err := exec.LookPath(tool); err != nil {
 			lacking(t, tool+" is missing: apt-get install openssh-client")

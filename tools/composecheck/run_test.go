@@ -13,6 +13,7 @@ import (
 )
 
 func TestTheProgramsRunAsTheStackRunsThem(t *testing.T) {
+	t.Parallel()
 	m := newMachine(t, "127.0.0.1")
 	m.once("emulator-keys")
 	m.once("keys")
@@ -51,6 +52,7 @@ func (m *machine) controllerBecomesReady() {
 
 // An emulated CHR, as it comes, takes the place of RouterOS.
 func TestAFreshRouterOSIsPrepared(t *testing.T) {
+	t.Parallel()
 	m := newMachine(t, "127.0.0.1")
 	version := m.stack.Services["routeros"].Build.Args["CHR_VERSION"]
 	device := exec.Command(filepath.Join(m.programs, "emulator"), m.changes.Replace("--listen=:2222"), "--chr", "--no-rose-storage",
@@ -76,6 +78,7 @@ func TestAFreshRouterOSIsPrepared(t *testing.T) {
 }
 
 func TestTheControllerLivesWithoutAnRDS(t *testing.T) {
+	t.Parallel()
 	m := newMachine(t, "rds.invalid")
 	m.once("keys")
 	m.start("controller")
