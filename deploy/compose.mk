@@ -5,7 +5,7 @@
 up:
 	@sh deploy/up.sh
 
-# Data stays; `docker compose --profile '*' down -v` removes it too.
+# Data stays, in volumes.
 down:
 	docker compose --profile '*' down
 
