@@ -1,10 +1,10 @@
 module rds-csi/tools/composecheck
 
-go 1.26.8
+go 1.26.3
 
 require (
 	github.com/compose-spec/compose-go/v2 v2.16.2
-	github.com/moby/buildkit v0.34.2
+	github.com/moby/buildkit v0.33.0
 	github.com/moby/patternmatcher v0.6.1
 	go.yaml.in/yaml/v3 v3.0.6
 )
