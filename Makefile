@@ -1,10 +1,10 @@
 # `make` is what CI runs, without its installation of packages.
-.PHONY: all test race lint rules promcheck fmt bench fuzz build
+.PHONY: all test race lint rules promcheck composecheck fmt bench fuzz build
 
 GO ?= go
 PACKAGES = ./...
 
-all: test lint rules promcheck race
+all: test lint rules promcheck composecheck race
 
 test:
 	$(GO) test $(PACKAGES)
@@ -32,6 +32,10 @@ rules:
 promcheck:
 	cd tools/promcheck && $(GO) test ./...
 
+# docker-compose.yml, without docker. Not cached: it reads the whole repository.
+composecheck:
+	cd tools/composecheck && $(GO) test -count=1 ./...
+
 fmt:
 	gofmt -w cmd internal e2e
 
@@ -57,3 +61,5 @@ fuzz:
 
 build:
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o bin/ ./cmd/...
+
+include deploy/compose.mk
