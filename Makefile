@@ -1,10 +1,10 @@
 # `make` is what CI runs, without its installation of packages.
-.PHONY: all test race lint rules promcheck composecheck fmt bench fuzz build
+.PHONY: all test race lint rules promcheck tools composecheck fmt bench fuzz build
 
 GO ?= go
 PACKAGES = ./...
 
-all: test lint rules promcheck composecheck race
+all: test lint rules promcheck tools composecheck race
 
 test:
 	$(GO) test $(PACKAGES)
@@ -14,7 +14,7 @@ race:
 	$(GO) test -race ./internal/... ./cmd/... ./e2e/...
 
 lint:
-	@unformatted=$$(gofmt -l cmd internal e2e); test -z "$$unformatted" || { echo "gofmt: $$unformatted"; exit 1; }
+	@unformatted=$$(gofmt -l cmd deploy e2e internal tools); test -z "$$unformatted" || { echo "gofmt: $$unformatted"; exit 1; }
 	$(GO) vet $(PACKAGES)
 	$(GO) tool -modfile=tools/go.mod staticcheck $(PACKAGES)
 
@@ -32,12 +32,16 @@ rules:
 promcheck:
 	cd tools/promcheck && $(GO) test ./...
 
+# The programs that write documents.
+tools:
+	cd tools && $(GO) vet ./... && $(GO) test ./...
+
 # docker-compose.yml, without docker. Not cached: it reads the whole repository.
 composecheck:
 	cd tools/composecheck && $(GO) test -count=1 ./...
 
 fmt:
-	gofmt -w cmd internal e2e
+	gofmt -w cmd deploy e2e internal tools
 
 # docs/performance.md, from one run of everything. Each benchmark compares within
 # its own run; nothing else should run beside it.

@@ -246,11 +246,23 @@ func (d *sshd) name() string {
 }
 
 // beginNamed starts a command that names the device, then takes its time, and
-// returns when the device has its new name.
+// returns when the device has its new name. A daemon that has not yet put away
+// the session of before, and allows one alone, is asked again.
 func (w *live) beginNamed(d *sshd, name string, length time.Duration) <-chan error {
 	w.t.Helper()
-	result := w.begin(fmt.Sprintf("/system/identity/set name=%s; :delay %v; :put done", name, length))
-	w.waitFor("the command", func() bool { return d.name() == name })
+	command := fmt.Sprintf("/system/identity/set name=%s; :delay %v; :put done", name, length)
+	result := w.begin(command)
+	w.waitFor("the command", func() bool {
+		select {
+		case err := <-result:
+			if KindOf(err) != KindBusy {
+				w.t.Fatalf("the command ended early: %v", err)
+			}
+			result = w.begin(command)
+		default:
+		}
+		return d.name() == name
+	})
 	return result
 }
 
