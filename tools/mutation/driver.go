@@ -1,0 +1,77 @@
+package main
+
+// driverFaults are in the answers to CSI calls.
+var driverFaults = []mutation{
+	{
+		name:  "RPCs wait for a dead RDS",
+		means: "In an outage the sidecars' workers hang, and nobody is told when to come back.",
+		file:  "internal/driver/gate.go",
+		old:   "\tif s.Connected() {\n\t\treturn nil\n",
+		new:   "\tif s != nil {\n\t\treturn nil\n",
+		test:  "TestEveryCallFailsFastInEveryStateWithoutAConnection",
+	},
+	{
+		name:  "no RetryInfo",
+		means: "Callers are not told when the next attempt is.",
+		file:  "internal/driver/gate.go",
+		old:   "bare.WithDetails(&errdetails.RetryInfo{RetryDelay: durationpb.New(retry)}, info)",
+		new:   "bare.WithDetails(&errdetails.RetryInfo{RetryDelay: durationpb.New(0 * retry)}, info)",
+		test:  "TestEveryCallFailsFastInEveryStateWithoutAConnection",
+	},
+	{
+		name:  "a lost connection is a final error",
+		means: "The provisioner gives up on a volume that the RDS was about to make: it stays there, unknown to all.",
+		file:  "internal/driver/errors.go",
+		old:   "\t\t\treturn codes.Unavailable // not sent",
+		new:   "\t\t\treturn codes.NotFound // not sent",
+		test:  "TestAWriteThatIsCutShortIsUnavailableAndItsRepetitionFinishesIt",
+	},
+	{
+		name:  "two calls work on one volume",
+		means: "A repeated call undoes what the first one is about to do.",
+		file:  "internal/driver/locks.go",
+		old:   "if _, taken := l.held[id]; taken {",
+		new:   "if _, taken := l.held[id]; false && taken {",
+		test:  "TestTheSameVolumeTwiceAtOnceIsAborted",
+	},
+	{
+		name:  "a StorageClass may name any directory",
+		means: "Who may write a StorageClass may put files anywhere on the RDS.",
+		file:  "internal/driver/parameters.go",
+		old:   "\tif !slices.Contains(paths, clean) {\n",
+		new:   "\tif !slices.Contains(paths, clean) && clean == \"\" {\n",
+		test:  "TestParametersAreReadAndFaultsNamed",
+	},
+	{
+		name:  "a panic in a call kills the process",
+		means: "One malformed request takes the controller down for everybody.",
+		file:  "internal/driver/calls.go",
+		old:   "if v := recover(); v != nil {",
+		new:   "if v := any(nil); v != nil {",
+		test:  "TestAPanicFailsItsCallAndTheServerGoesOn",
+	},
+	{
+		name:  "secrets of a request in the log",
+		means: "The Secrets of a StorageClass can be read by whoever reads logs.",
+		file:  "internal/driver/calls.go",
+		old:   "\t\tslog.String(\"code\", call.Code),\n",
+		new:   "\t\tslog.String(\"code\", call.Code), slog.Any(\"request\", request),\n",
+		test:  "TestEveryCallIsALogLineWithoutItsRequest",
+	},
+	{
+		name:  "Probe fails while the RDS is down",
+		means: "The sidecars exit at the first probe, and the pod restarts in a loop for as long as the outage lasts.",
+		file:  "internal/driver/identity.go",
+		old:   "\treturn &csi.ProbeResponse{Ready: wrapperspb.Bool(s.ready(time.Now()))}, nil\n",
+		new:   "\tif !s.ready(time.Now()) {\n\t\treturn nil, context.DeadlineExceeded\n\t}\n\treturn &csi.ProbeResponse{Ready: wrapperspb.Bool(true)}, nil\n",
+		test:  "TestProbeIsReadyWhenConnectedAndNeverAnError",
+	},
+	{
+		name:  "a volume that is not mounted has vanished",
+		means: "After each reboot the alert about lost volumes fires, until nobody believes it.",
+		file:  "internal/driver/reconcile.go",
+		old:   "\t\tsettled = settled && v.Size > 0\n",
+		new:   "",
+		test:  "TestAfterARebootItLooksAgainUntilThePoolIsMounted",
+	},
+}
