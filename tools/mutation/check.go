@@ -15,6 +15,7 @@ import (
 type checker struct {
 	root, dir string
 	workers   int
+	ended     func(*result) // told of each fault, one at a time
 }
 
 // result is what became of a fault.
@@ -30,6 +31,7 @@ type result struct {
 func (c *checker) check(ctx context.Context, all []mutation) []result {
 	good := c.goodCode(ctx, all)
 	results := make([]result, len(all))
+	var one sync.Mutex
 	c.each(len(all), func(i int) {
 		begin := time.Now()
 		results[i] = result{mutation: all[i]}
@@ -40,6 +42,9 @@ func (c *checker) check(ctx context.Context, all []mutation) []result {
 			r.output = good[r.testedPackage()].output
 		}
 		results[i].took = time.Since(begin)
+		one.Lock()
+		defer one.Unlock()
+		c.ended(&results[i])
 	})
 	return results
 }

@@ -54,11 +54,16 @@ func run(ctx context.Context) int {
 	defer os.RemoveAll(dir)
 
 	begin := time.Now()
-	c := &checker{root: root, dir: dir, workers: max(1, *workers)}
-	results := c.check(ctx, chosen)
-	faults := report(os.Stdout, results)
-	fmt.Printf("\n%d faults, %d noticed, in %v\n", len(results), len(results)-faults, time.Since(begin).Round(time.Second))
-	if faults > 0 {
+	c := &checker{root: root, dir: dir, workers: max(1, *workers), ended: func(r *result) { fmt.Println(r.row()) }}
+	unnoticed := 0
+	for _, r := range c.check(ctx, chosen) {
+		if !r.noticed {
+			unnoticed++
+			fmt.Print(r.explain())
+		}
+	}
+	fmt.Printf("\n%d faults, %d noticed, in %v\n", len(chosen), len(chosen)-unnoticed, time.Since(begin).Round(time.Second))
+	if unnoticed > 0 {
 		return 1
 	}
 	return 0

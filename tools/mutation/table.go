@@ -2,28 +2,19 @@ package main
 
 import (
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"strings"
-	"text/tabwriter"
-	"time"
 )
 
-// report prints the results and counts the faults that no test noticed.
-func report(w io.Writer, results []result) (unnoticed int) {
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	for _, r := range results {
-		fmt.Fprintf(t, "%s\t%s\t%s\t%v\n", r.name, r.verdict(), r.test, r.took.Round(time.Second/10))
-	}
-	t.Flush()
-	for _, r := range results {
-		if !r.noticed {
-			unnoticed++
-			fmt.Fprintf(w, "\n%s: %s\n  %s\n  %s, %s of %s\n%s", r.name, r.how, r.means, r.file, r.test, r.testedPackage(), lastLines(r.output))
-		}
-	}
-	return unnoticed
+// row is a line of the table that is printed while the check goes on.
+func (r *result) row() string {
+	return fmt.Sprintf("%-50s %-12s %5.1fs  %s", r.name, r.verdict(), r.took.Seconds(), r.test)
+}
+
+// explain says all of a fault that was not noticed.
+func (r *result) explain() string {
+	return fmt.Sprintf("\n%s: %s\n  %s\n  %s, %s of %s\n%s", r.name, r.how, r.means, r.file, r.test, r.testedPackage(), lastLines(r.output))
 }
 
 func (r *result) verdict() string {
@@ -41,8 +32,8 @@ func lastLines(text string) string {
 
 const (
 	page      = "docs/mutation.md"
-	tableFrom = "<!-- the table is written by the program: make mutation-table -->\n"
-	tableTo   = "<!-- end of the table -->\n"
+	tableFrom = "<!-- faults -->\n"
+	tableTo   = "<!-- /faults -->\n"
 )
 
 // document checks that the page has the table of the list as it is, or writes
@@ -65,7 +56,7 @@ func document(root string, update bool) error {
 	case update:
 		return os.WriteFile(file, []byte(now), 0o644)
 	}
-	return fmt.Errorf("the table of %s is out of date: make mutation-table", page)
+	return fmt.Errorf("the table of %s is out of date: go run -C tools ./mutation -update writes it", page)
 }
 
 func table() string {
