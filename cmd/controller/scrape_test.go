@@ -16,8 +16,8 @@ func TestAScrapeAndThePageAskTheDeviceNothing(t *testing.T) {
 	before := len(d.Stats().Commands)
 	d.SetHoldExec(true)
 	for _, path := range []string{"metrics", "", "status.json", "livez", "readyz"} {
-		// Shorter than the timeout of a command, longer than any machine is slow.
-		ctx, cancel := context.WithTimeout(t.Context(), patience)
+		// Shorter than the timeout of a command.
+		ctx, cancel := context.WithTimeout(t.Context(), patience/2)
 		request, err := http.NewRequestWithContext(ctx, http.MethodGet, url+path, nil)
 		if err != nil {
 			t.Fatal(err)

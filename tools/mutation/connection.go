@@ -137,7 +137,7 @@ var connectionFaults = []mutation{
 		file:  "internal/conn/operation.go",
 		old:   "\t\treturn NotSent\n\t}\n\treturn Unknown\n",
 		new:   "\t\treturn NotSent\n\t}\n\treturn NotSent\n",
-		test:  "TestErrorsTellWhatIsKnownOfTheCommand",
+		test:  "TestExecEndsAtItsDeadline",
 	},
 	{
 		name:  "output limit ignored",

@@ -24,7 +24,7 @@ var deviceFaults = []mutation{
 		means: "A line feed in a name ends the command and begins another one.",
 		file:  "internal/routeros/quote.go",
 		old:   "if unicode.IsControl(r) ||",
-		new:   "if r == 0 ||",
+		new:   "if unicode.IsControl(r) && r > 0x7f ||",
 		test:  "TestQuoteRefusesWhatOneStringCannotHold",
 	},
 	{
@@ -41,7 +41,7 @@ var deviceFaults = []mutation{
 		file:  "internal/routeros/query.go",
 		old:   "\tcase !complete:\n\t\treturn &Error{Kind: ErrOutcomeUnknown",
 		new:   "\tcase false && !complete:\n\t\treturn &Error{Kind: ErrOutcomeUnknown",
-		test:  "TestDeleteDoesNotClaimWhatIsStillThere",
+		test:  "TestARefusedAddSaysWhy",
 	},
 	{
 		name:  "a cut list is a list",

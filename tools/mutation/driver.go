@@ -67,11 +67,19 @@ var driverFaults = []mutation{
 		test:  "TestProbeIsReadyWhenConnectedAndNeverAnError",
 	},
 	{
-		name:  "a volume that is not mounted has vanished",
-		means: "After each reboot the alert about lost volumes fires, until nobody believes it.",
+		name:  "looks once only",
+		means: "After a reboot the sizes on page and metrics stay those of a pool that was not mounted yet.",
 		file:  "internal/driver/reconcile.go",
 		old:   "\t\tsettled = settled && v.Size > 0\n",
 		new:   "",
+		test:  "TestItLooksAgainUntilEverySizeIsKnown",
+	},
+	{
+		name:  "a size that is not known yet is a change",
+		means: "After each reboot the alert about changed volumes fires, until nobody believes it.",
+		file:  "internal/driver/inventory.go",
+		old:   "\t\tif is.Size == 0 {\n",
+		new:   "\t\tif is.Size < 0 {\n",
 		test:  "TestAfterARebootItLooksAgainUntilThePoolIsMounted",
 	},
 }

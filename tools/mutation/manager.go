@@ -88,7 +88,7 @@ var managerFaults = []mutation{
 		file:  "internal/conn/manager.go",
 		old:   "\tcase <-m.done:\n\t\treturn ErrStopped\n\tcase <-ctx.Done():\n\t\treturn attemptError(\"\", KindCanceled, context.Cause(ctx))\n\t}\n}",
 		new:   "\tcase <-m.done:\n\t\treturn ErrStopped\n\tcase <-ctx.Done():\n\t\tm.cfg.Client.Close()\n\t\treturn attemptError(\"\", KindCanceled, context.Cause(ctx))\n\t}\n}",
-		test:  "TestCallerWhoGivesUpDoesNotEndTheAttempt",
+		test:  "TestAttemptOutlivesTheCallersWhoGiveUp",
 	},
 	{
 		name:  "a reboot is called a lost link",

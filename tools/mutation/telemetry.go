@@ -1,5 +1,7 @@
 package main
 
+import "time"
+
 // telemetryFaults are in what people and programs are shown.
 var telemetryFaults = []mutation{
 	{
@@ -12,12 +14,13 @@ var telemetryFaults = []mutation{
 		pkg:   "./e2e",
 	},
 	{
-		name:  "a scrape asks the device",
-		means: "In a black hole Prometheus gets no answer: the metrics are gone just when they are needed.",
-		file:  "cmd/controller/serve.go",
-		old:   "telemetry.SetSource(otelx.Source{Snapshot: manager.Snapshot, LastReceived",
-		new:   "telemetry.SetSource(otelx.Source{Snapshot: func() *conn.Snapshot { client.Exec(ctx, \":put 1\"); return manager.Snapshot() }, LastReceived",
-		test:  "TestAScrapeAndThePageAskTheDeviceNothing",
+		name:    "a scrape asks the device",
+		means:   "In a black hole Prometheus gets no answer: the metrics are gone just when they are needed.",
+		file:    "cmd/controller/serve.go",
+		old:     "telemetry.SetSource(otelx.Source{Snapshot: manager.Snapshot, LastReceived",
+		new:     "telemetry.SetSource(otelx.Source{Snapshot: func() *conn.Snapshot { client.Exec(ctx, \":put 1\"); return manager.Snapshot() }, LastReceived",
+		test:    "TestAScrapeAndThePageAskTheDeviceNothing",
+		timeout: 5 * time.Minute, // builds the program
 	},
 	{
 		name:  "the first connection counts as a reconnection",
