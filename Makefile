@@ -1,10 +1,10 @@
 # `make` is what CI runs, without its installation of packages.
-.PHONY: all test race lint rules promcheck tools composecheck fmt bench fuzz build
+.PHONY: all test race lint gosec vulncheck rules promcheck tools composecheck mutation fmt bench fuzz build
 
 GO ?= go
 PACKAGES = ./...
 
-all: test lint rules promcheck tools composecheck race
+all: test lint gosec rules promcheck tools composecheck race mutation
 
 test:
 	$(GO) test $(PACKAGES)
@@ -17,6 +17,15 @@ lint:
 	@unformatted=$$(gofmt -l cmd deploy e2e internal tools); test -z "$$unformatted" || { echo "gofmt: $$unformatted"; exit 1; }
 	$(GO) vet $(PACKAGES)
 	$(GO) tool -modfile=tools/go.mod staticcheck $(PACKAGES)
+
+# G104 (an error that is not read) is left out: here these are closes of what has
+# failed, or is about to be dropped. What is excused says why in its line.
+gosec:
+	$(GO) tool -modfile=tools/go.mod gosec -quiet -exclude=G104 -exclude-dir=tools $(PACKAGES)
+
+# Needs the vulnerability database (vuln.go.dev), and so the network.
+vulncheck:
+	$(GO) tool -modfile=tools/go.mod govulncheck ./cmd/...
 
 # What Prometheus and Alertmanager themselves say of the files they load.
 rules:
@@ -39,6 +48,12 @@ tools:
 # docker-compose.yml, without docker. Not cached: it reads the whole repository.
 composecheck:
 	cd tools/composecheck && $(GO) test -count=1 ./...
+
+# Known faults, put in one at a time: a test must fail for each. FAULTS picks some
+# by an expression on their names. See docs/mutation.md.
+FAULTS ?=
+mutation:
+	$(GO) run -C tools ./mutation -run '$(FAULTS)'
 
 fmt:
 	gofmt -w cmd deploy e2e internal tools

@@ -43,13 +43,13 @@ func (s *schedule) next(slow bool) time.Duration {
 	if slow {
 		wait = s.exp.MaxInterval
 	}
-	return jitter(wait, s.exp.MaxInterval, s.factor, rand.Float64())
+	return jitter(wait, s.exp.MaxInterval, s.factor, rand.Float64()) // #nosec G404 -- jitter is no secret
 }
 
 // above spreads a wait that must not be shorter, by the jitter's factor of the
 // longest one, so that a limit that many share does not undo their jitter.
 func (s *schedule) above(least time.Duration) time.Duration {
-	return least + time.Duration(s.factor*rand.Float64()*float64(s.exp.MaxInterval))
+	return least + time.Duration(s.factor*rand.Float64()*float64(s.exp.MaxInterval)) // #nosec G404 -- jitter is no secret
 }
 
 // reset makes the next attempt the first again.

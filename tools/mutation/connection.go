@@ -22,8 +22,8 @@ var connectionFaults = []mutation{
 		name:  "connected before the first answer",
 		means: "A device that lets in and carries out nothing counts as connected; every volume operation hangs.",
 		file:  "internal/conn/connect.go",
-		old:   "\t\tl.end(ReasonUnusable, failure)\n\t\treturn nil, failure",
-		new:   "\t\treturn l, nil",
+		old:   "\t\tl.end(ReasonUnusable, failure)\n",
+		new:   "\t\treturn l, nil\n",
 		test:  "TestConnectEndsAtItsDeadlineInEveryStage",
 	},
 	{
@@ -74,6 +74,14 @@ var connectionFaults = []mutation{
 		old:   "\tfor i := range addrs {\n",
 		new:   "\tfor i := range addrs[:1] {\n",
 		test:  "TestAddressesAreDialledOneAfterTheOther",
+	},
+	{
+		name:  "an address of another host is not passed over",
+		means: "A name whose first address answers with a foreign host key is never connected to.",
+		file:  "internal/conn/connect.go",
+		old:   "\tif failure.Kind != KindCanceled {\n\t\tc.nextAddr++\n",
+		new:   "\tif failure.Kind == KindCanceled {\n\t\tc.nextAddr++\n",
+		test:  "TestAddressOfAnotherHostIsPassedOver",
 	},
 	{
 		name:  "a connect leaves the old connection open",
