@@ -15,7 +15,7 @@ import (
 )
 
 // passwordVariable holds the administrator's password; --admin-password-file wins over it.
-const passwordVariable = "RDS_ADMIN_PASSWORD"
+const passwordVariable = "RDS_ADMIN_PASSWORD" // #nosec G101 -- the name of the variable
 
 // flags of one subcommand, and what they say.
 type flags struct {
