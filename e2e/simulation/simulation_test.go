@@ -1,0 +1,126 @@
+package simulation
+
+import (
+	"fmt"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// TestSimulation runs seeds, as many at once as go test allows. Each is a
+// bubble with a clock of its own.
+func TestSimulation(t *testing.T) {
+	var failed, ran atomic.Int64
+	begin := time.Now()
+	run := func(t *testing.T, seed uint64) {
+		t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) {
+			t.Parallel()
+			if failed.Load() >= int64(*stopAfter) {
+				t.Skip("enough seeds failed")
+			}
+			count(t, &ran, &failed)
+			live(t, seed)
+		})
+	}
+	t.Run("seeds", func(t *testing.T) {
+		switch {
+		case *oneSeed != 0:
+			run(t, *oneSeed)
+		case *soak == 0:
+			first := *firstSeed
+			if first == 0 {
+				first = uint64(begin.UnixNano())
+			}
+			for i := range *seeds {
+				run(t, first+uint64(i))
+			}
+		}
+	})
+	if *soak > 0 {
+		soakFor(t, *soak, &ran, &failed)
+	}
+	days := float64(ran.Load()) * *hours / 24
+	took := time.Since(begin)
+	t.Logf("%d seeds, %.1f simulated days in %v, %.2f s for a day", ran.Load(), days, took.Round(time.Second), took.Seconds()/days)
+}
+
+// soakFor runs rounds of fresh seeds until the time is over.
+func soakFor(t *testing.T, length time.Duration, ran, failed *atomic.Int64) {
+	begin := time.Now()
+	seed := uint64(begin.UnixNano())
+	if *firstSeed > 1 {
+		seed = *firstSeed
+	}
+	for round := 0; time.Since(begin) < length && failed.Load() < int64(*stopAfter); round++ {
+		t.Run(fmt.Sprintf("round=%d", round), func(t *testing.T) {
+			for range 10 * runtime.GOMAXPROCS(0) {
+				seed++
+				t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) {
+					t.Parallel()
+					count(t, ran, failed)
+					live(t, seed)
+				})
+			}
+		})
+		fmt.Printf("soak: %d seeds, %.1f simulated days, %d failed, after %v; next seed %d\n",
+			ran.Load(), float64(ran.Load())**hours/24, failed.Load(), time.Since(begin).Round(time.Second), seed+1)
+	}
+}
+
+// count counts the seed when it has ended.
+func count(t *testing.T, ran, failed *atomic.Int64) {
+	t.Cleanup(func() {
+		ran.Add(1)
+		if t.Failed() {
+			failed.Add(1)
+		}
+	})
+}
+
+// live lives through one seed.
+func live(t *testing.T, seed uint64) {
+	s := stories.begin(seed)
+	defer stories.end(s)
+	defer func() { // a bubble that failed does not return
+		if t.Failed() || *oneSeed != 0 {
+			t.Log(s.String())
+		}
+		if t.Failed() {
+			t.Logf("replay: go test ./e2e/simulation -run TestSimulation -simulation.seed=%d -simulation.hours=%g -v", seed, *hours)
+		}
+	}()
+	synctest.Test(t, func(t *testing.T) { newWorld(t, seed, s).live() })
+}
+
+// stories are those of the seeds that run now, for the watchman.
+var stories = &storybook{open: make(map[*story]time.Time)}
+
+type storybook struct {
+	mu       sync.Mutex
+	open     map[*story]time.Time
+	watching bool
+}
+
+// stuckAfter is how much real time a seed may take. A bubble in which something
+// blocks without end, on a lock say, would say nothing.
+const stuckAfter = 5 * time.Minute
+
+func (b *storybook) begin(seed uint64) *story {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	s := &story{seed: seed, start: bubbleStart}
+	b.open[s] = time.Now()
+	return s
+}
+
+func (b *storybook) end(s *story) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	delete(b.open, s)
+}
+
+// bubbleStart is when every bubble's clock starts.
+var bubbleStart = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
