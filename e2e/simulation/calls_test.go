@@ -59,7 +59,7 @@ func (c *calls) reconnect(p *process, limit time.Duration) {
 		c.mu.Lock()
 		delete(c.reconnects, this)
 		c.mu.Unlock()
-		if most := min(limit, connectTimeout+c.w.profile.budget.Gap); took > most {
+		if most := min(limit, connectTimeout+c.w.profile.longestGap()); took > most {
 			c.w.violate("calls are answered", "Reconnect took %v, at most %v: %v", took, most, err)
 		}
 		c.w.story.tell("    Reconnect of %v ago: %v", took, err)
@@ -168,4 +168,3 @@ func (c *calls) check(s *conn.Snapshot, now time.Time) {
 			waiting.what, now.Sub(waiting.begun), now.Sub(s.Outage.DetectedAt))
 	}
 }
-

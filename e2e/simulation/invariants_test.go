@@ -57,7 +57,7 @@ func (o *witness) check(s *conn.Snapshot, now time.Time) {
 		}
 	case conn.StateWaiting:
 		o.p.callbacks.check(0)
-		if most := max(maxInterval, o.w.profile.budget.Gap); s.NextAttempt.Sub(now) > most || now.After(s.NextAttempt) {
+		if most := max(maxInterval, o.w.profile.longestGap()); s.NextAttempt.Sub(now) > most || now.After(s.NextAttempt) {
 			o.w.violate("the schedule", "the next attempt is in %v", s.NextAttempt.Sub(now))
 		}
 	default:

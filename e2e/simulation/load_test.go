@@ -77,7 +77,11 @@ func (k *worker) limit() time.Duration {
 	return []time.Duration{time.Second, 10 * time.Second, time.Minute, 5 * time.Minute}[min(3, k.r.IntN(8))]
 }
 
+// pause is short while there is trouble: idle hours prove little and cost much.
 func (k *worker) pause(mean time.Duration) bool {
+	if !k.w.trouble.Load() {
+		mean *= 5
+	}
 	return pause(k.ctx, time.Duration(k.r.ExpFloat64()*float64(mean)))
 }
 

@@ -15,7 +15,6 @@ type pace struct {
 	attempts int       // since the schedule began anew
 	from     time.Time // what the wait counts from: the end of a failure, a loss, the start
 	slow     bool      // the failure was one that only a person can mend
-	failed   bool      // from is the end of a failure
 }
 
 // bounds are the shortest and the longest wait before the next attempt.
@@ -37,7 +36,7 @@ func (p *pace) attempt(now time.Time, woken bool, lastDial time.Time) (wrong str
 	least, most := p.bounds()
 	wait := now.Sub(p.from)
 	if p.gap > 0 {
-		most = max(most, lastDial.Add(p.gap).Sub(p.from))
+		most = max(most, lastDial.Add(p.gap).Sub(p.from)+p.spread())
 	}
 	switch {
 	case woken && wait <= most:
@@ -50,9 +49,12 @@ func (p *pace) attempt(now time.Time, woken bool, lastDial time.Time) (wrong str
 	return wrong
 }
 
+// spread is how much longer a wait may be that the dial budget asks for.
+func (p *pace) spread() time.Duration { return time.Duration(p.jitter * float64(maxInterval)) }
+
 // ended notes how an attempt ended.
 func (p *pace) ended(now time.Time, failure *conn.Error) {
-	p.slow, p.failed = false, failure != nil
+	p.slow = false
 	if failure == nil {
 		return
 	}

@@ -22,13 +22,13 @@ type profile struct {
 	manual     bool // those of the manual
 	tracing    bool
 	workers    int
-	pace       time.Duration // between the calls of a worker
+	pace       time.Duration // between the calls of a worker while there is trouble
 	downFirst  bool          // the device is away when the controller starts
 }
 
 func newProfile(r *rand.Rand) profile {
 	p := profile{sessions: []int{1, 1, 1, 2, 4}[r.IntN(5)], jitter: []float64{0, 0.1, 0.5}[r.IntN(3)], tracing: r.IntN(3) == 0,
-		workers: 1 + r.IntN(3), pace: []time.Duration{5 * time.Second, 30 * time.Second, 3 * time.Minute}[r.IntN(3)], downFirst: r.IntN(4) == 0}
+		workers: 1 + r.IntN(3), pace: []time.Duration{10 * time.Second, 30 * time.Second, time.Minute, 2 * time.Minute}[r.IntN(4)], downFirst: r.IntN(4) == 0}
 	if r.IntN(3) == 0 {
 		// One more than the client uses: its probe is beside its limit.
 		p.limit, p.hang = p.sessions+1, r.IntN(2) == 0
@@ -54,9 +54,17 @@ func newProfile(r *rand.Rand) profile {
 func (p profile) recovery() time.Duration {
 	bound := connectTimeout + maxInterval + 30*p.delay + 100*time.Millisecond
 	if p.budget.Burst > 0 {
-		bound += p.budget.Gap
+		bound += p.longestGap()
 	}
 	return bound
+}
+
+// longestGap is the longest wait that the dial budget asks for.
+func (p profile) longestGap() time.Duration {
+	if p.budget.Gap == 0 {
+		return 0
+	}
+	return p.budget.Gap + time.Duration(p.jitter*float64(maxInterval))
 }
 
 // step is one thing that happens.

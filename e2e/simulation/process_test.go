@@ -37,7 +37,7 @@ type process struct {
 	identity   csi.IdentityClient
 	cc         *grpc.ClientConn
 	end        context.CancelFunc
-	served     chan error // gets the result of the CSI server
+	served     chan error  // gets the result of the CSI server
 	ending     atomic.Bool // its end has begun
 	stopped    atomic.Bool // Stop has returned
 }
@@ -183,4 +183,3 @@ func (o *csiObserver) VolumeChanged(ctx context.Context, c driver.Change) {
 func (o *csiObserver) PoolMeasured(_ context.Context, pool string, size, free int64) {
 	o.to.PoolMeasured(pool, size, free)
 }
-

@@ -57,7 +57,7 @@ type attemptKey struct{}
 
 func newWitness(w *world, p *process) *witness {
 	return &witness{w: w, p: p, state: conn.StateIdle, commands: make(map[*command]struct{}),
-		pace: pace{jitter: w.profile.jitter, gap: w.profile.budget.Gap, from: time.Now()},
+		pace:  pace{jitter: w.profile.jitter, gap: w.profile.budget.Gap, from: time.Now()},
 		tally: tally{kinds: make(map[conn.Kind]int), reasons: make(map[conn.Reason]int), causes: make(map[conn.Cause]int)}}
 }
 

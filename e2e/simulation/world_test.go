@@ -38,8 +38,9 @@ type world struct {
 	key                  []byte // what belongs into keyFile
 	publicKey            ssh.PublicKey
 	hostKey              ssh.Signer
-	hush                 func() // ends the device's chatter
-	cuts                 atomic.Bool
+	hush                 func()      // ends the device's chatter
+	cuts                 atomic.Bool // output is cut, or was in this episode
+	trouble              atomic.Bool // faults have begun, and not all is well yet
 
 	workers    sync.WaitGroup
 	endWorkers context.CancelFunc
@@ -93,19 +94,19 @@ func (w *world) live() {
 	w.work()
 	for end < simulated() && !w.failed() {
 		e := newEpisode(w.r, w.profile, end)
-		w.pass(e)
-		end = e.end
+		end = w.pass(e)
 	}
 	w.close()
 }
 
-// pass lives through one episode.
-func (w *world) pass(e episode) {
+// pass lives through one episode and tells when it is over.
+func (w *world) pass(e episode) (end time.Duration) {
 	for _, s := range e.steps {
 		w.until(s.at)
 		if w.failed() {
-			return
+			return e.end
 		}
+		w.trouble.Store(true)
 		w.story.tell("%s", s.name)
 		s.do(w)
 		if w.process.Load() == nil {
@@ -115,23 +116,31 @@ func (w *world) pass(e episode) {
 		w.withProcess((*process).checkScrape)
 	}
 	w.until(e.healed)
+	late := max(0, w.now()-e.healed) // what was done may have taken its time
+	e.healed, e.end = e.healed+late, e.end+late
 	w.rds.SetFaults(emulator.Faults{Delay: w.profile.delay})
 	w.story.tell("all faults are over")
 	w.wantRecovered(e.healed)
 	w.until(e.healed + residue + w.profile.recovery())
 	w.wantWell()
+	w.trouble.Store(false)
 	for !w.failed() && w.now() < e.end {
 		w.until(min(e.end, w.now()+7*time.Second))
 		if p := w.process.Load(); p == nil || !p.manager.IsConnected() {
 			w.violate("recovery", "not connected %v after the last fault", w.now()-e.healed)
 		}
 	}
+	return e.end
 }
 
-// until lets time pass and looks at everything every second or so.
+// until lets time pass and looks at everything: often while there is trouble.
 func (w *world) until(at time.Duration) {
 	for !w.failed() && w.now() < at {
-		time.Sleep(min(at-w.now(), 1300*time.Millisecond))
+		look := 7 * time.Second
+		if w.trouble.Load() {
+			look = 1300 * time.Millisecond
+		}
+		time.Sleep(min(at-w.now(), look))
 		w.settled()
 	}
 }
