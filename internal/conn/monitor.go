@@ -217,8 +217,8 @@ func (mon *monitor) onRequest(ctx context.Context, waiter chan error) {
 
 // shutdown ends what is under way, within the time that Stop waits.
 func (mon *monitor) shutdown(ctx context.Context) {
+	mon.cfg.Client.Close() // first: what it cuts short here is not given up by the callback
 	mon.callback.cancel()
-	mon.cfg.Client.Close()
 	bound, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout*2/3)
 	defer cancel()
 	if a := mon.attempt; a != nil {
