@@ -5,6 +5,7 @@ package simulation
 
 import (
 	"flag"
+	"runtime/debug"
 	"testing"
 	"time"
 
@@ -21,7 +22,10 @@ var (
 )
 
 // TestMain fails the test binary when a goroutine is left behind.
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	debug.SetGCPercent(400) // the heap is small, and speed is what hours cost
+	goleak.VerifyTestMain(m)
+}
 
 // simulated is how long a seed lives.
 func simulated() time.Duration { return time.Duration(*hours * float64(time.Hour)) }

@@ -28,7 +28,7 @@ type profile struct {
 
 func newProfile(r *rand.Rand) profile {
 	p := profile{sessions: []int{1, 1, 1, 2, 4}[r.IntN(5)], jitter: []float64{0, 0.1, 0.5}[r.IntN(3)], tracing: r.IntN(3) == 0,
-		workers: 1 + r.IntN(3), pace: []time.Duration{10 * time.Second, 30 * time.Second, time.Minute, 2 * time.Minute}[r.IntN(4)], downFirst: r.IntN(4) == 0}
+		workers: 1 + r.IntN(3), pace: []time.Duration{20 * time.Second, time.Minute, 2 * time.Minute}[r.IntN(3)], downFirst: r.IntN(4) == 0}
 	if r.IntN(3) == 0 {
 		// One more than the client uses: its probe is beside its limit.
 		p.limit, p.hang = p.sessions+1, r.IntN(2) == 0

@@ -3,7 +3,6 @@ package simulation
 import (
 	"fmt"
 	"runtime"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -82,8 +81,8 @@ func count(t *testing.T, ran, failed *atomic.Int64) {
 
 // live lives through one seed.
 func live(t *testing.T, seed uint64) {
-	s := stories.begin(seed)
-	defer stories.end(s)
+	s := watch.begin(seed)
+	defer watch.end(s)
 	defer func() { // a bubble that failed does not return
 		if t.Failed() || *oneSeed != 0 {
 			t.Log(s.String())
@@ -93,33 +92,6 @@ func live(t *testing.T, seed uint64) {
 		}
 	}()
 	synctest.Test(t, func(t *testing.T) { newWorld(t, seed, s).live() })
-}
-
-// stories are those of the seeds that run now, for the watchman.
-var stories = &storybook{open: make(map[*story]time.Time)}
-
-type storybook struct {
-	mu       sync.Mutex
-	open     map[*story]time.Time
-	watching bool
-}
-
-// stuckAfter is how much real time a seed may take. A bubble in which something
-// blocks without end, on a lock say, would say nothing.
-const stuckAfter = 5 * time.Minute
-
-func (b *storybook) begin(seed uint64) *story {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	s := &story{seed: seed, start: bubbleStart}
-	b.open[s] = time.Now()
-	return s
-}
-
-func (b *storybook) end(s *story) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	delete(b.open, s)
 }
 
 // bubbleStart is when every bubble's clock starts.
