@@ -49,6 +49,8 @@ var faults = []fault{
 	toggle("opens refused", false, func(f *emulator.Faults, on bool) { f.RefuseOpens = on }),
 	toggle("commands hang", false, func(f *emulator.Faults, on bool) { f.HoldExec = on }),
 	toggle("black hole", false, func(f *emulator.Faults, on bool) { f.BlackHole = on }),
+	toggle("loss towards the device", false, func(f *emulator.Faults, on bool) { f.HoldReceived = on }),
+	toggle("loss from the device", false, func(f *emulator.Faults, on bool) { f.HoldSent = on }),
 	toggle("frozen", false, func(f *emulator.Faults, on bool) { f.Frozen = on }),
 	blow("FIN", func(w *world) { w.rds.DropAll() }),
 	blow("RST", func(w *world) { w.rds.ResetAll() }),
@@ -67,6 +69,11 @@ var faults = []fault{
 		d := time.Duration(r.Int64N(int64(time.Second))) << r.IntN(3)
 		return func(w *world) { w.changeFaults(func(f *emulator.Faults) { f.Delay = d }) },
 			func(w *world) { w.changeFaults(func(f *emulator.Faults) { f.Delay = w.profile.delay }) }
+	}},
+	{name: "trickle", plan: func(r *rand.Rand, _ time.Duration) (begin, end func(*world)) {
+		d := time.Millisecond << r.IntN(14) // up to 8 s a byte
+		return func(w *world) { w.changeFaults(func(f *emulator.Faults) { f.Trickle = d }) },
+			func(w *world) { w.changeFaults(func(f *emulator.Faults) { f.Trickle = 0 }) }
 	}},
 	{name: "output cut", plan: func(r *rand.Rand, _ time.Duration) (begin, end func(*world)) {
 		n := r.IntN(400)
