@@ -124,6 +124,10 @@ var faults = []fault{
 		}
 		return func(w *world) { w.newKey(); device(w) }, func(w *world) { file(w); device(w) }
 	}},
+	{name: "name service", cuts: true, plan: func(r *rand.Rand, _ time.Duration) (begin, end func(*world)) {
+		kind := []int32{namesFail, namesHang}[r.IntN(2)]
+		return func(w *world) { w.network.names.Store(kind) }, func(w *world) { w.network.names.Store(0) }
+	}},
 	{name: "brute-force rules", plan: func(r *rand.Rand, _ time.Duration) (begin, end func(*world)) {
 		rules := emulator.ClassicRules()
 		if r.IntN(2) == 0 {

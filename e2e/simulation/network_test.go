@@ -3,14 +3,18 @@ package simulation
 import (
 	"context"
 	"net"
+	"net/netip"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
 // network stands between the controllers and the device, and sees what they
 // cannot hide: dials, connections, bytes.
 type network struct {
-	w *world
+	w     *world
+	names atomic.Int32 // what is wrong with the name service, 0: nothing
 
 	mu      sync.Mutex
 	dialing int
@@ -25,7 +29,7 @@ func (n *network) dialer(p *process) func(context.Context, string, string) (net.
 	return func(ctx context.Context, protocol, address string) (net.Conn, error) {
 		n.beginDial(p, address)
 		begin := time.Now()
-		raw, err := n.w.rds.Dial(ctx, protocol, address)
+		raw, err := n.dial(ctx, protocol, address)
 		if took := time.Since(begin); took > connectTimeout {
 			n.w.violate("no attempt above its budget", "a dial took %v", took)
 		}
@@ -40,6 +44,42 @@ func (n *network) dialer(p *process) func(context.Context, string, string) (net.
 		n.newest = c
 		return c, nil
 	}
+}
+
+// The addresses of the device's name.
+const (
+	liveAddress = "192.168.88.1"
+	deadAddress = "192.168.88.9" // drops every packet
+)
+
+func (n *network) dial(ctx context.Context, protocol, address string) (net.Conn, error) {
+	if strings.HasPrefix(address, deadAddress) {
+		<-ctx.Done()
+		return nil, &net.OpError{Op: "dial", Net: protocol, Err: ctx.Err()}
+	}
+	return n.w.rds.Dial(ctx, protocol, address)
+}
+
+// Faults of the name service.
+const (
+	namesFail int32 = iota + 1
+	namesHang
+)
+
+// lookup is the name service.
+func (n *network) lookup(ctx context.Context, host string) ([]netip.Addr, error) {
+	switch n.names.Load() {
+	case namesFail:
+		return nil, &net.DNSError{Err: "no such host", Name: host, IsNotFound: true}
+	case namesHang:
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
+	addresses := []netip.Addr{netip.MustParseAddr(liveAddress)}
+	if n.w.profile.dead {
+		addresses = append([]netip.Addr{netip.MustParseAddr(deadAddress)}, addresses...)
+	}
+	return addresses, nil
 }
 
 func (n *network) beginDial(p *process, address string) {

@@ -24,6 +24,8 @@ type profile struct {
 	workers    int
 	pace       time.Duration // between the calls of a worker while there is trouble
 	downFirst  bool          // the device is away when the controller starts
+	named      bool          // the device is configured by its name
+	dead       bool          // the name has another address too, where nobody is
 }
 
 func newProfile(r *rand.Rand) profile {
@@ -39,7 +41,10 @@ func newProfile(r *rand.Rand) profile {
 	if r.IntN(5) == 0 {
 		p.maxElapsed = time.Duration(1+r.IntN(300)) * time.Second
 	}
+	p.named = r.IntN(3) == 0
+	p.dead = p.named && r.IntN(2) == 0
 	if r.IntN(6) == 0 {
+		p.dead = false // each dial counts: the budget is for one address
 		p.guarded, p.manual = true, r.IntN(2) == 0
 		p.budget = conn.DialBudget{Burst: 3, Gap: 61 * time.Second}
 		if p.manual {
@@ -53,10 +58,21 @@ func newProfile(r *rand.Rand) profile {
 // to the connection. The connect itself takes some round trips.
 func (p profile) recovery() time.Duration {
 	bound := connectTimeout + maxInterval + 30*p.delay + 100*time.Millisecond
+	if p.dead {
+		bound += connectTimeout / 2 // its share of an attempt
+	}
 	if p.budget.Burst > 0 {
 		bound += p.longestGap()
 	}
 	return bound
+}
+
+// host is how the device is configured.
+func (p profile) host() string {
+	if p.named {
+		return "rds.example"
+	}
+	return liveAddress
 }
 
 // longestGap is the longest wait that the dial budget asks for.

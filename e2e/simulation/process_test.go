@@ -56,8 +56,8 @@ func (w *world) start(reconnectFirst bool) {
 	p.telemetry.Registry().Unregister(collectors.NewGoCollector())
 	p.telemetry.Registry().Unregister(collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	observer := conn.Observers{p.telemetry.Observer(), p.witness}
-	p.client = must(conn.NewSSHClient(conn.SSHClientConfig{Host: "192.168.88.1", User: "admin", KeyFile: w.keyFile, HostKeyFile: w.hostKeyFile,
-		Verify: verify, Observer: observer, Dial: w.network.dialer(p), SessionLimit: w.profile.sessions, DialBudget: w.profile.budget}))
+	p.client = must(conn.NewSSHClient(conn.SSHClientConfig{Host: w.profile.host(), User: "admin", KeyFile: w.keyFile, HostKeyFile: w.hostKeyFile,
+		Verify: verify, Observer: observer, Dial: w.network.dialer(p), LookupIP: w.network.lookup, SessionLimit: w.profile.sessions, DialBudget: w.profile.budget}))
 	store := must(driver.NewRouterOSStore(driver.StoreConfig{Client: p.client, BasePaths: []string{"/pool/volumes"}}))
 	csiObserver := &csiObserver{to: must(p.telemetry.CSI("rds.csi.srvlab.io")), calls: p.calls}
 	p.inventory = driver.NewInventory(driver.InventoryConfig{Store: store, Observer: csiObserver, Logger: w.logger})
@@ -80,7 +80,7 @@ func (w *world) start(reconnectFirst bool) {
 
 func (p *process) serveCSI(store driver.Store, observer driver.Observer) {
 	server := must(driver.NewServer(driver.Config{Name: "rds.csi.srvlab.io", Version: "v1", Connection: p.manager,
-		Controller: &driver.ControllerConfig{Store: store, Inventory: p.inventory, Address: "192.168.88.1"},
+		Controller: &driver.ControllerConfig{Store: store, Inventory: p.inventory, Address: p.w.profile.host()},
 		Observer:   observer, Logger: p.w.logger}))
 	listener := bufconn.Listen(1 << 16)
 	var running context.Context
@@ -126,9 +126,10 @@ func (w *world) stop() {
 	w.wantNoGoroutines()
 }
 
-// stopManager calls Stop, from several goroutines at once.
+// stopManager calls Stop, from several goroutines at once. Only a callback that
+// ignores its context may make it take any time.
 func (p *process) stopManager() {
-	begin := time.Now()
+	begin, deaf := time.Now(), p.callbacks.deaf()
 	done := make(chan struct{}, 3)
 	for range cap(done) {
 		go func() { p.manager.Stop(); done <- struct{}{} }()
@@ -138,10 +139,10 @@ func (p *process) stopManager() {
 	}
 	took := time.Since(begin)
 	p.stopped.Store(true)
-	if bound := time.Second; took > bound || took > 0 && !p.callbacks.deaf() {
+	if bound := time.Second; took > bound || took > 0 && !deaf {
 		p.w.violate("Stop within its bound", "Stop took %v", took)
 	}
-	if s := p.manager.Snapshot(); p.manager.IsConnected() || p.client.IsConnected() || s.State != conn.StateStopped && !p.callbacks.deaf() {
+	if s := p.manager.Snapshot(); p.manager.IsConnected() || p.client.IsConnected() || s.State != conn.StateStopped && !deaf {
 		p.w.violate("Stop within its bound", "after Stop: %s", s.State)
 	}
 }

@@ -58,7 +58,7 @@ func (p *process) checkScrape() {
 			p.w.violate("metrics", "%s: there %v, absent %v expected", series, ok, is)
 		}
 	}
-	const address = `{address="192.168.88.1:22"}`
+	address := `{address="` + p.client.Address() + `"}`
 	want("connection_state"+address, number(s.Connected()))
 	want("reconnect_consecutive_failures", float64(s.ConsecutiveFailures))
 	want("ban_suspected", number(s.BanSuspected))

@@ -33,7 +33,7 @@ func TestSimulation(t *testing.T) {
 			if first == 0 {
 				first = uint64(begin.UnixNano())
 			}
-			for i := range *seeds {
+			for i := range seedsToRun() {
 				run(t, first+uint64(i))
 			}
 		}
@@ -44,6 +44,15 @@ func TestSimulation(t *testing.T) {
 	days := float64(ran.Load()) * *hours / 24
 	took := time.Since(begin)
 	t.Logf("%d seeds, %.1f simulated days in %v, %.2f s for a day", ran.Load(), days, took.Round(time.Second), took.Seconds()/days)
+}
+
+// seedsToRun is how many seeds there are; few of them tell enough of a change
+// that -short is for.
+func seedsToRun() int {
+	if testing.Short() {
+		return min(*seeds, 2)
+	}
+	return *seeds
 }
 
 // soakFor runs rounds of fresh seeds until the time is over.
@@ -91,7 +100,40 @@ func live(t *testing.T, seed uint64) {
 			t.Logf("replay: go test ./e2e/simulation -run TestSimulation -simulation.seed=%d -simulation.hours=%g -v", seed, *hours)
 		}
 	}()
-	synctest.Test(t, func(t *testing.T) { newWorld(t, seed, s).live() })
+	synctest.Test(t, func(t *testing.T) { newWorld(t, seed, s).liveFor(simulated(), func() {}) })
+}
+
+// TestMemoryStaysFlat lives through a day and more. What grows is the memory of
+// the emulator and of the story, both bounded.
+func TestMemoryStaysFlat(t *testing.T) {
+	if *hours < 6 || *oneSeed != 0 {
+		t.Skip("a test for long simulations: -simulation.hours=6")
+	}
+	s := watch.begin(*firstSeed)
+	defer watch.end(s)
+	s.most = 1000
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, s.seed, s)
+		const from, length, growth = 6 * time.Hour, 36 * time.Hour, 8 << 20
+		var early uint64
+		w.liveFor(length, func() {
+			if w.now() < from {
+				return
+			}
+			runtime.GC()
+			var m runtime.MemStats
+			runtime.ReadMemStats(&m)
+			if early == 0 {
+				early = m.HeapAlloc
+			}
+			if m.HeapAlloc > early+growth {
+				w.violate("nothing grows", "the heap grew from %d to %d KiB", early>>10, m.HeapAlloc>>10)
+			}
+			if w.now() > length {
+				t.Logf("heap: %d KiB after %v, %d KiB after %v", early>>10, from, m.HeapAlloc>>10, length)
+			}
+		})
+	})
 }
 
 // bubbleStart is when every bubble's clock starts.

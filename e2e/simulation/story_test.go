@@ -3,6 +3,7 @@ package simulation
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -12,6 +13,7 @@ import (
 type story struct {
 	seed  uint64
 	start time.Time
+	most  int // lines that are kept at least half of
 
 	mu    sync.Mutex
 	lines []string
@@ -25,9 +27,8 @@ const mostLines = 20_000
 func (s *story) tell(format string, args ...any) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(s.lines) >= mostLines {
-		s.lines = s.lines[mostLines/2:]
-		s.cut = true
+	if len(s.lines) >= s.most {
+		s.lines, s.cut = slices.Clone(s.lines[s.most/2:]), true
 	}
 	s.lines = append(s.lines, fmt.Sprintf("%14v  ", time.Since(s.start))+fmt.Sprintf(format, args...))
 }

@@ -23,7 +23,7 @@ var watch = &watchman{open: make(map[*story]*time.Timer)}
 
 // begin returns the story of a seed that begins now.
 func (m *watchman) begin(seed uint64) *story {
-	s := &story{seed: seed, start: bubbleStart}
+	s := &story{seed: seed, start: bubbleStart, most: mostLines}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.open[s] = time.AfterFunc(stuckAfter, func() {

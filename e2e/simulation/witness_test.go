@@ -3,6 +3,8 @@ package simulation
 import (
 	"context"
 	"errors"
+	"fmt"
+	"os"
 	"sync"
 	"time"
 
@@ -27,6 +29,8 @@ type witness struct {
 
 	mu          sync.Mutex
 	state       conn.State
+	moment      time.Time // of the newest change of state
+	changes     int       // at that moment
 	pace        pace
 	inFlight    bool
 	attempt     conn.Attempt
@@ -34,6 +38,7 @@ type witness struct {
 	connectedAt time.Time
 	tally       tally
 	commands    map[*command]struct{} // launched, and ended at this very moment at most
+	boot        time.Time             // of the device, at the newest connection; zero before
 	callable    uint64                // the attempt whose callback is owed, 0: none
 }
 
@@ -72,6 +77,7 @@ var steps = map[conn.State][]conn.State{
 func (o *witness) StateChanged(_ context.Context, s *conn.Snapshot) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	o.wantTimeToPass()
 	legal := false
 	for _, next := range steps[o.state] {
 		legal = legal || next == s.State
@@ -91,6 +97,19 @@ func (o *witness) StateChanged(_ context.Context, s *conn.Snapshot) {
 	}
 	if s.State != conn.StateWaiting {
 		o.w.story.tell("    %s", s.State)
+	}
+}
+
+// wantTimeToPass ends the test binary where the monitor turns and turns at one
+// moment: the bubble would never come to rest.
+func (o *witness) wantTimeToPass() {
+	const most = 1000
+	if now := time.Now(); !now.Equal(o.moment) {
+		o.moment, o.changes = now, 0
+	}
+	if o.changes++; o.changes > most {
+		fmt.Fprintln(os.Stderr, o.w.story)
+		panic(fmt.Sprintf("seed %d: %d changes of state at one moment", o.w.story.seed, most))
 	}
 }
 
@@ -140,6 +159,9 @@ func (o *witness) AttemptEnded(ctx context.Context, r conn.AttemptResult) {
 	}
 	o.inFlight = false
 	o.pace.ended(now, r.Err)
+	if r.Err == nil {
+		o.boot = now.Add(-o.w.rds.Device().Uptime())
+	}
 	switch {
 	case r.Err == nil:
 		o.tally.succeeded++
@@ -184,6 +206,23 @@ func (o *witness) OutageEnded(_ context.Context, outage conn.Outage) {
 	o.tally.causes[outage.Cause]++
 	o.tally.down += outage.EndedAt.Sub(outage.DetectedAt)
 	o.callable = o.attempt.Total
+	o.wantCause(outage.Cause)
+}
+
+// wantCause holds the cause against the device's own uptime, where that leaves
+// no doubt.
+func (o *witness) wantCause(cause conn.Cause) {
+	boot := time.Now().Add(-o.w.rds.Device().Uptime())
+	before := o.boot
+	o.boot = boot
+	since := boot.Sub(before)
+	switch sure := o.w.rds.Faults().Delay < time.Second; {
+	case before.IsZero() && cause != conn.CauseUnknown, !before.IsZero() && cause != conn.CauseLink && cause != conn.CauseReboot:
+		o.w.violate("cause", "%s, after %d connections", cause, o.tally.succeeded)
+	case before.IsZero() || !sure:
+	case since > 5*time.Minute && cause != conn.CauseReboot, since < 1500*time.Millisecond && cause != conn.CauseLink:
+		o.w.violate("cause", "%s, though the device booted %v after its last boot", cause, since)
+	}
 }
 
 func (o *witness) GaveUp(context.Context, conn.Outage) {

@@ -85,16 +85,18 @@ func sinceStart(_ []string, a slog.Attr) slog.Attr {
 	return a
 }
 
-// live lives through all episodes, and stops as soon as a promise is broken.
-func (w *world) live() {
+// liveFor lives through episodes for so long, and stops as soon as a promise is
+// broken. after is called after each.
+func (w *world) liveFor(length time.Duration, after func()) {
 	var end time.Duration
 	if !w.profile.downFirst {
 		w.start(false)
 	}
 	w.work()
-	for end < simulated() && !w.failed() {
+	for end < length && !w.failed() {
 		e := newEpisode(w.r, w.profile, end)
 		end = w.pass(e)
+		after()
 	}
 	w.close()
 }
@@ -119,6 +121,7 @@ func (w *world) pass(e episode) (end time.Duration) {
 	late := max(0, w.now()-e.healed) // what was done may have taken its time
 	e.healed, e.end = e.healed+late, e.end+late
 	w.rds.SetFaults(emulator.Faults{Delay: w.profile.delay})
+	w.network.names.Store(0)
 	w.story.tell("all faults are over")
 	w.wantRecovered(e.healed)
 	w.until(e.healed + residue + w.profile.recovery())
