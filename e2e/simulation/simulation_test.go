@@ -43,7 +43,8 @@ func TestSimulation(t *testing.T) {
 	}
 	days := float64(ran.Load()) * *hours / 24
 	took := time.Since(begin)
-	t.Logf("%d seeds, %.1f simulated days in %v, %.2f s for a day", ran.Load(), days, took.Round(time.Second), took.Seconds()/days)
+	fmt.Printf("simulation: %d seeds, %d failed, %.1f simulated days in %v, %.2f s for a day\n",
+		ran.Load(), failed.Load(), days, took.Round(time.Second), took.Seconds()/max(days, 1e-9))
 }
 
 // seedsToRun is how many seeds there are; few of them tell enough of a change
