@@ -129,7 +129,8 @@ func (mon *monitor) onAttemptFailed(ctx context.Context, failure *Error) {
 		mon.s.GivenUp++
 		mon.cycle = now
 	}
-	wait := mon.planRetry(a.ctx, failure.Kind.slow())
+	mon.slow = failure.Kind.slow()
+	wait := mon.planRetry(a.ctx)
 	mon.logFailed(a, failure, wait)
 	if gaveUp {
 		mon.cfg.Observer.GaveUp(a.ctx, *mon.outage)
@@ -141,12 +142,12 @@ func (mon *monitor) onAttemptFailed(ctx context.Context, failure *Error) {
 
 // planRetry sets the timer of the next attempt and returns the wait; without a
 // monitor nothing is planned.
-func (mon *monitor) planRetry(ctx context.Context, slow bool) time.Duration {
+func (mon *monitor) planRetry(ctx context.Context) time.Duration {
 	if !mon.started {
 		mon.setState(ctx, StateIdle)
 		return 0
 	}
-	mon.plan(ctx, max(minBackoff, mon.schedule.next(slow)))
+	mon.plan(ctx, max(minBackoff, mon.schedule.next(mon.slow)))
 	return mon.backoff
 }
 

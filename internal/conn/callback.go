@@ -21,7 +21,8 @@ func (r *callbackRunner) reconnected(ctx context.Context) {
 	if r.cfg.OnReconnect == nil {
 		return
 	}
-	ctx, r.cancel = context.WithCancel(ctx)
+	// Its end is the runner's to say: at shutdown, once the client is closed.
+	ctx, r.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	if r.running {
 		r.pending = ctx
 		return

@@ -132,3 +132,23 @@ func TestCallbackThatPanicsOrNeverReturnsHarmsNothing(t *testing.T) {
 		})
 	}
 }
+
+func TestStopUnderACommandOfTheCallbackIsNotCounted(t *testing.T) {
+	for range 20 { // its context and its connection end at the same moment
+		var w *world
+		inBubble(t, func(s *settings) {
+			s.manager.OnReconnect = func(ctx context.Context) { w.client.Exec(ctx, ":delay 5s") }
+		}, func(made *world) {
+			w = made
+			w.connect()
+			w.pass(time.Minute)
+			w.rds.DropAll()
+			w.pass(time.Second)
+			w.m.Stop()
+			w.pass(0)
+			if n := w.seen.count("abandoned"); n != 0 {
+				w.t.Errorf("%d operations are counted as abandoned", n)
+			}
+		})
+	}
+}

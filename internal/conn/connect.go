@@ -59,8 +59,10 @@ func (c *SSHClient) explain(attempt, timed context.Context, failure *Error) *Err
 	}
 	// The deadline of a socket may come just before the context's own timer.
 	if deadline, _ := timed.Deadline(); !time.Now().Before(deadline) {
-		failure.Err = fmt.Errorf("the attempt took longer than %v; on a slow link raise --rds-connect-timeout (%w)",
+		late := *failure // the link's end may have it, for others to read
+		late.Err = fmt.Errorf("the attempt took longer than %v; on a slow link raise --rds-connect-timeout (%w)",
 			c.cfg.ConnectTimeout, failure.Err)
+		return &late
 	}
 	return failure
 }

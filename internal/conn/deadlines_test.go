@@ -46,6 +46,26 @@ func TestConnectEndsAtItsDeadlineInEveryStage(t *testing.T) {
 	}
 }
 
+// A probe that waits when the deadline passes ends for the reason of the link's
+// end, in a goroutine of its own: what others read must not be changed.
+func TestErrorOfADeadlineIsNotSharedWithAProbe(t *testing.T) {
+	inBubble(t, nil, func(w *world) {
+		w.rds.SetHoldExec(true)
+		go func() {
+			time.Sleep(7 * time.Second)
+			w.rds.SetHangOpens(true)
+		}()
+		if err := w.client.Connect(w.t.Context()); err == nil || !strings.Contains(err.Error(), "raise") {
+			w.t.Errorf("Connect: %v, want the deadline", err)
+		}
+		w.pass(0)
+		last := w.seen.commands[len(w.seen.commands)-1]
+		if last.Err == nil || strings.Contains(last.Err.Error(), "raise") {
+			w.t.Errorf("%s: %v, want the end of the link as it was then", last.Purpose, last.Err)
+		}
+	})
+}
+
 func TestConnectWorksWhereARoundTripTakesTwoPointFourSeconds(t *testing.T) {
 	inBubble(t, func(s *settings) { s.client.ConnectTimeout = 60 * time.Second }, func(w *world) {
 		w.rds.SetDelay(1200 * time.Millisecond)

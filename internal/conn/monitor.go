@@ -31,6 +31,7 @@ type monitor struct {
 	schedule *schedule
 	retry    *time.Timer   // the next attempt
 	backoff  time.Duration // the wait that retry was set to
+	slow     bool          // the newest attempt failed for what only a person can mend
 	waiters  []chan error  // Reconnect calls that wait for the next result
 	cycle    time.Time     // start of the current cycle of MaxElapsedTime
 	ban      banWatch
@@ -125,6 +126,7 @@ func (mon *monitor) connected() {
 	mon.s.ConnectedAt = time.Now()
 	mon.s.ConsecutiveFailures = 0
 	mon.s.NextAttempt = time.Time{}
+	mon.slow = false
 	mon.s.GivenUp = 0
 	mon.s.BanSuspected = mon.ban.connected()
 	if mon.reporter != nil {
@@ -174,7 +176,7 @@ func (mon *monitor) beginOutage(received, detected time.Time, reason Reason) {
 // proceed plans the next attempt where one is wanted and none is in flight.
 func (mon *monitor) proceed(ctx context.Context) {
 	if mon.started && mon.s.State != StateConnected && mon.attempt == nil {
-		mon.plan(ctx, mon.schedule.next(false))
+		mon.plan(ctx, mon.schedule.next(mon.slow))
 	}
 }
 
@@ -215,8 +217,8 @@ func (mon *monitor) onRequest(ctx context.Context, waiter chan error) {
 
 // shutdown ends what is under way, within the time that Stop waits.
 func (mon *monitor) shutdown(ctx context.Context) {
+	mon.cfg.Client.Close() // first: what it cuts short here is not given up by the callback
 	mon.callback.cancel()
-	mon.cfg.Client.Close()
 	bound, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout*2/3)
 	defer cancel()
 	if a := mon.attempt; a != nil {

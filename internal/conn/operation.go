@@ -84,6 +84,9 @@ func (op *operation) supervise(ctx context.Context) *Error {
 		case <-op.link.done:
 			return op.cutShort()
 		case <-ctx.Done():
+			if op.link.ended() {
+				return op.cutShort()
+			}
 			return op.callerGaveUp(ctx)
 		case <-timer.C:
 			switch left := time.Until(op.deadline()); {

@@ -96,6 +96,20 @@ func TestAttemptOfReconnectTakesItsPlaceInTheSchedule(t *testing.T) {
 	})
 }
 
+func TestRefusedLoginBeforeStartMonitorIsNotHurriedAfterIt(t *testing.T) {
+	inBubble(t, nil, func(w *world) {
+		w.rds.SetRejectLogin(true)
+		if err := w.m.Reconnect(w.t.Context()); KindOf(err) != KindAuth {
+			w.t.Fatalf("Reconnect: %v, want auth", err)
+		}
+		w.m.StartMonitor(w.t.Context())
+		w.pass(20 * time.Second)
+		if got, want := w.dials(), []time.Duration{0, DefaultMaxInterval}; !slices.Equal(got, want) {
+			w.t.Errorf("dials at %v, want %v", got, want)
+		}
+	})
+}
+
 func TestConcurrentReconnectsShareOneAttempt(t *testing.T) {
 	inBubble(t, nil, func(w *world) {
 		w.connect()

@@ -55,6 +55,22 @@ func TestBlackHoleUnderACommandIsFoundInSevenSeconds(t *testing.T) {
 	}
 }
 
+// A probe that was answered must not put off the next one.
+func TestBlackHoleUnderALongCommandIsFoundInSevenSeconds(t *testing.T) {
+	for _, delay := range []time.Duration{0, 700 * time.Millisecond, 1200 * time.Millisecond} {
+		for offset := time.Duration(0); offset < 13*time.Second; offset += 250 * time.Millisecond {
+			inBubble(t, nil, func(w *world) {
+				w.connect()
+				w.rds.SetDelay(delay)
+				go w.exec(":delay 25s")
+				w.pass(offset)
+				w.rds.SetBlackHole(true)
+				w.wantLoss(7*time.Second, ReasonSilence)
+			})
+		}
+	}
+}
+
 func TestBlackHoleInTheMiddleOfACommandLeavesItsOutcomeUnknown(t *testing.T) {
 	inBubble(t, nil, func(w *world) {
 		w.connect()

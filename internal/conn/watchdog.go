@@ -112,6 +112,9 @@ func (w *watchdog) setTimerLocked(now, last time.Time) {
 	next := w.dueLocked(last)
 	if !w.probed.IsZero() {
 		next = w.probed.Add(probeTimeout)
+		if early := now.Add(quietCommand); w.waiting > 0 && early.Before(next) {
+			next = early // its answer begins a silence of its own
+		}
 	}
 	w.due = next
 	w.timer.Reset(max(0, next.Sub(now)))

@@ -69,7 +69,7 @@ func (s *Server) fate(source string) error {
 		return syscall.ECONNREFUSED
 	case f.Unreachable:
 		return syscall.EHOSTUNREACH
-	case f.DropDials, f.BlackHole, s.outage.drops():
+	case f.DropDials, f.BlackHole, f.HoldReceived, f.HoldSent, s.outage.drops():
 		return errDropped
 	case !s.passesGuardLocked(source):
 		if s.guard.rules.Refuse {

@@ -42,6 +42,11 @@ type Faults struct {
 	// BlackHole: no packet passes. Live connections are silent, and go on where they were when it ends, as TCP does;
 	// dials are as under DropDials.
 	BlackHole bool
+	// HoldReceived: nothing that clients send arrives. HoldSent: nothing that the device sends arrives. Each is a black
+	// hole in one direction; dials are as under DropDials.
+	HoldReceived, HoldSent bool
+	// Trickle: what the device sends arrives byte by byte, one in this time.
+	Trickle time.Duration
 	// Frozen: the process stands still while the kernel goes on: dials succeed, and everything happens after the thaw.
 	Frozen bool
 }
@@ -74,12 +79,17 @@ func (s *Server) SetLoseOpens(on bool)   { s.changeFaults(func(f *Faults) { f.Lo
 func (s *Server) SetRefuseOpens(on bool) { s.changeFaults(func(f *Faults) { f.RefuseOpens = on }) }
 func (s *Server) SetHoldExec(on bool)    { s.changeFaults(func(f *Faults) { f.HoldExec = on }) }
 func (s *Server) SetBlackHole(on bool)   { s.changeFaults(func(f *Faults) { f.BlackHole = on }) }
-func (s *Server) SetFrozen(on bool)      { s.changeFaults(func(f *Faults) { f.Frozen = on }) }
+func (s *Server) SetHoldReceived(on bool) {
+	s.changeFaults(func(f *Faults) { f.HoldReceived = on })
+}
+func (s *Server) SetHoldSent(on bool) { s.changeFaults(func(f *Faults) { f.HoldSent = on }) }
+func (s *Server) SetFrozen(on bool)   { s.changeFaults(func(f *Faults) { f.Frozen = on }) }
 
 func (s *Server) SetOutliveSession(on bool) {
 	s.changeFaults(func(f *Faults) { f.OutliveSession = on })
 }
 func (s *Server) SetSlowExec(d time.Duration) { s.changeFaults(func(f *Faults) { f.SlowExec = d }) }
+func (s *Server) SetTrickle(d time.Duration)  { s.changeFaults(func(f *Faults) { f.Trickle = d }) }
 func (s *Server) SetDelay(d time.Duration)    { s.changeFaults(func(f *Faults) { f.Delay = d }) }
 
 // SetCutOutput cuts the output of commands after n bytes; n < 0 turns the fault off.

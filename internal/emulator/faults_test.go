@@ -1,6 +1,7 @@
 package emulator
 
 import (
+	"context"
 	"errors"
 	"io"
 	"net"
@@ -126,6 +127,49 @@ func TestBlackHoleSilencesAndLetsGoOnWhereItWas(t *testing.T) {
 		time.AfterFunc(3*time.Second, func() { h.SetBlackHole(false) })
 		c.want(":put survived", "survived\r\n")
 		h.wantElapsed(3 * time.Second)
+	})
+}
+
+func TestBlackHoleInOneDirection(t *testing.T) {
+	for name, fault := range map[string]func(*Server, bool){"received": (*Server).SetHoldReceived, "sent": (*Server).SetHoldSent} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, Options{}, func(h *harness) {
+				c := h.connect()
+				fault(h.Server, true)
+				time.AfterFunc(3*time.Second, func() { fault(h.Server, false) })
+				before := h.Stats().Opens
+				time.AfterFunc(time.Second, func() {
+					if arrived := h.Stats().Opens > before; arrived != (name == "sent") {
+						h.Errorf("the open has arrived: %v", arrived)
+					}
+				})
+				c.want(":put survived", "survived\r\n")
+				h.wantElapsed(3 * time.Second)
+				fault(h.Server, true)
+				ctx, cancel := context.WithTimeout(h.Context(), time.Second)
+				defer cancel()
+				if _, err := h.Dial(ctx, "tcp", ""); !errors.Is(err, context.DeadlineExceeded) {
+					h.Errorf("dial: %v, want a timeout", err)
+				}
+			})
+		})
+	}
+}
+
+func TestTrickleSlowsEveryByteDown(t *testing.T) {
+	bubble(t, Options{}, func(h *harness) {
+		c := h.connect()
+		h.SetTrickle(10 * time.Millisecond)
+		c.want(":put survived", "survived\r\n")
+		if took := time.Since(h.start); took < time.Second || took > 10*time.Second {
+			h.Errorf("it took %v: an answer has some hundred bytes", took)
+		}
+		h.SetTrickle(0)
+		begin := time.Now()
+		c.want(":put again", "again\r\n")
+		if took := time.Since(begin); took > time.Second {
+			h.Errorf("it took %v without the fault", took)
+		}
 	})
 }
 

@@ -16,6 +16,9 @@ type lane struct {
 	closed bool // nothing goes in or out any more
 	delay  time.Duration
 	last   time.Time // when the youngest chunk is due
+
+	trickle time.Duration // bytes leave one at a time, so far apart; 0: together
+	next    time.Time     // when the next of these may leave
 }
 
 // chunk is some bytes, or the error that ends the stream.
@@ -57,7 +60,7 @@ func (l *lane) pop(p []byte) (int, error) {
 		}
 		if len(l.chunks) > 0 && !l.held {
 			first := &l.chunks[0]
-			wait := time.Until(first.due)
+			wait := max(time.Until(first.due), time.Until(l.next))
 			if wait <= 0 {
 				return l.take(first, p)
 			}
@@ -74,6 +77,10 @@ func (l *lane) take(first *chunk, p []byte) (int, error) {
 	if first.err != nil {
 		return 0, first.err
 	}
+	if l.trickle > 0 {
+		p = p[:min(1, len(p))]
+		l.next = time.Now().Add(l.trickle)
+	}
 	n := copy(p, first.data)
 	first.data = first.data[n:]
 	if len(first.data) == 0 {
@@ -89,10 +96,13 @@ func (l *lane) wake() {
 }
 
 // tune sets what the faults ask for.
-func (l *lane) tune(held bool, delay time.Duration) {
+func (l *lane) tune(held bool, delay, trickle time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.held, l.delay = held, delay
+	l.held, l.delay, l.trickle = held, delay, trickle
+	if trickle == 0 {
+		l.next = time.Time{}
+	}
 	l.cond.Broadcast()
 }
 

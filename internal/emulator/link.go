@@ -152,8 +152,8 @@ func (l *link) tune(f Faults) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	held := f.Frozen || f.BlackHole || l.dead
-	l.in.tune(held, f.Delay)
-	l.out.tune(held, f.Delay)
+	l.in.tune(held || f.HoldReceived, f.Delay, 0)
+	l.out.tune(held || f.HoldSent, f.Delay, f.Trickle)
 }
 
 // drop is Close without a result.
