@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"syscall"
 	"time"
 
 	"golang.org/x/crypto/ssh"
@@ -69,7 +68,7 @@ func (c *SSHClient) explain(attempt, timed context.Context, failure *Error) *Err
 
 // establish goes through the stages. It leaves nothing open on failure.
 func (c *SSHClient) establish(ctx context.Context) (*link, *Error) {
-	login, failure := c.credentials()
+	login, failure := c.credentialsInTime(ctx)
 	if failure != nil {
 		return nil, failure
 	}
@@ -122,44 +121,6 @@ func orCanceled(ctx context.Context, failure *Error) *Error {
 		return attemptError(failure.Stage, KindCanceled, context.Cause(ctx))
 	}
 	return failure
-}
-
-// login is what one attempt proves itself with and expects.
-type login struct {
-	signer   ssh.Signer
-	hostKeys *HostKeys // nil: any
-}
-
-func (l login) check() string {
-	if l.hostKeys == nil {
-		return "off"
-	}
-	return "pinned"
-}
-
-// credentials reads the files anew, so that a rotation on disk heals by itself.
-func (c *SSHClient) credentials() (login, *Error) {
-	signer, err := LoadKey(c.cfg.KeyFile)
-	if err != nil {
-		return login{}, attemptError(StageCredentials, credentialsKind(err), fmt.Errorf("private key: %w", err))
-	}
-	if c.cfg.InsecureSkipVerify {
-		return login{signer: signer}, nil
-	}
-	hostKeys, err := LoadHostKeys(c.cfg.HostKeyFile, c.cfg.Host, c.cfg.Port)
-	if err != nil {
-		return login{}, attemptError(StageCredentials, credentialsKind(err), fmt.Errorf("host key: %w", err))
-	}
-	return login{signer: signer, hostKeys: hostKeys}, nil
-}
-
-// credentialsKind tells a file that somebody has to mend from one that this
-// process could not open for want of file descriptors, which passes.
-func credentialsKind(err error) Kind {
-	if errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) {
-		return KindUnreachable
-	}
-	return KindCredentials
 }
 
 // handshakeResult is what the goroutine of a handshake returns.
@@ -215,9 +176,11 @@ func (c *SSHClient) sshConfig(login login, r *handshakeResult) *ssh.ClientConfig
 	config := ClientConfig(c.cfg.User, login.hostKeys, ssh.PublicKeys(login.signer)) // nil: InsecureSkipVerify
 	check := config.HostKeyCallback
 	config.HostKeyCallback = func(host string, remote net.Addr, key ssh.PublicKey) error {
-		r.refused = check(host, remote, key)
-		r.verified = r.refused == nil
-		return r.refused
+		err := check(host, remote, key)
+		if !r.verified { // a key re-exchange comes here too, while others read r
+			r.refused, r.verified = err, err == nil
+		}
+		return err
 	}
 	return config
 }

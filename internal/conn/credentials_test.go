@@ -12,6 +12,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"golang.org/x/crypto/ssh"
 	"golang.org/x/crypto/ssh/knownhosts"
@@ -144,4 +145,26 @@ func TestWantOfFileDescriptorsIsNoFaultOfTheFile(t *testing.T) {
 			t.Errorf("%v: %s, want %s", err, got, want)
 		}
 	}
+}
+
+// A file system that hangs holds up no attempt past its limit, and no more than
+// one read waits for it.
+func TestHangingFileSystemEndsTheAttempt(t *testing.T) {
+	inBubble(t, nil, func(w *world) {
+		mended, reads := make(chan struct{}), 0
+		read := w.client.readFiles
+		w.client.readFiles = func() (login, *Error) {
+			reads++
+			<-mended
+			return read()
+		}
+		w.m.StartMonitor(w.t.Context())
+		w.pass(time.Minute)
+		s := w.m.Snapshot()
+		if s.LastError == nil || s.LastError.Kind != KindCredentials || s.Attempts < 2 || reads != 1 {
+			w.t.Errorf("%d attempts, %d reads, the last one failed with %v", s.Attempts, reads, s.LastError)
+		}
+		close(mended)
+		w.wantBack(DefaultMaxInterval)
+	})
 }

@@ -21,11 +21,14 @@ type SSHClient struct {
 	address string          // immutable
 	budget  dialBudget
 
-	// connecting holds one token: whoever has it may dial, and owns the two
+	readFiles func() (login, *Error) // credentials, but for tests
+
+	// connecting holds one token: whoever has it may dial, and owns the three
 	// fields below.
 	connecting chan struct{}
-	nextAddr   int    // where the next attempt begins
-	generation uint64 // connections made
+	nextAddr   int              // where the next attempt begins
+	generation uint64           // connections made
+	reading    chan loginResult // gets what a read of the files finds that an attempt gave up
 
 	live   atomic.Pointer[link] // the connection that Verify answered on, until it ends
 	newest atomic.Pointer[link] // the last such connection, ended or not
@@ -53,6 +56,7 @@ func NewSSHClient(cfg SSHClientConfig) (*SSHClient, error) {
 		budget:     dialBudget{burst: cfg.DialBudget.Burst, gap: cfg.DialBudget.Gap},
 		connecting: make(chan struct{}, 1),
 	}
+	c.readFiles = c.credentials
 	return c, nil
 }
 

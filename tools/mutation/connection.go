@@ -3,6 +3,38 @@ package main
 // connectionFaults are in making, watching and using one connection.
 var connectionFaults = []mutation{
 	{
+		name:  "key files on a file system that hangs are waited for",
+		means: "An attempt never ends, and so no other one begins, until the file system answers.",
+		file:  "internal/conn/login.go",
+		old:   "\tcase <-ctx.Done():\n",
+		new:   "\tcase <-context.WithoutCancel(ctx).Done():\n",
+		test:  "TestHangingFileSystemEndsTheAttempt",
+	},
+	{
+		name:  "broken SSH protocol goes unnoticed",
+		means: "An answer that was cut short counts as complete, and for ten seconds a dead connection as alive.",
+		file:  "internal/conn/link.go",
+		old:   "\t\ttime.AfterFunc(protocolGrace, func() { l.end(ReasonOther, errProtocol) })\n",
+		new:   "",
+		test:  "TestBrokenProtocolIsALossAtOnce",
+	},
+	{
+		name:  "an address that is of no use is tried first for ever",
+		means: "A name with two addresses, one of them taken by another host, never leads to the RDS.",
+		file:  "internal/conn/connect.go",
+		old:   "\t\tc.nextAddr++\n",
+		new:   "",
+		test:  "TestAddressOfAnotherHostIsPassedOver",
+	},
+	{
+		name:  "a session lost in a short silence is never judged",
+		means: "The connection counts as usable, and every command waits for a session that nobody will free.",
+		file:  "internal/conn/operation.go",
+		old:   "\t\tcase <-verdict.C:\n\t\t\top.link.judge()\n",
+		new:   "\t\tcase <-verdict.C:\n",
+		test:  "TestOpenLostInAShortSilenceCostsNoSessionForEver",
+	},
+	{
 		name:  "no handshake deadline",
 		means: "An RDS that accepts TCP and then says nothing holds the controller for ever.",
 		file:  "internal/conn/connect.go",
@@ -29,7 +61,7 @@ var connectionFaults = []mutation{
 	{
 		name:  "key read once",
 		means: "A key that is rotated on disk takes effect after a restart of the controller only.",
-		file:  "internal/conn/connect.go",
+		file:  "internal/conn/login.go",
 		old:   "// credentials reads the files anew, so that a rotation on disk heals by itself.\nfunc (c *SSHClient) credentials() (login, *Error) {\n\tsigner, err := LoadKey(c.cfg.KeyFile)",
 		new: "var readOnce = map[string]ssh.Signer{}\n\nfunc (c *SSHClient) credentials() (login, *Error) {\n\tsigner, err := readOnce[c.cfg.KeyFile], error(nil)\n" +
 			"\tif signer == nil {\n\t\tsigner, err = LoadKey(c.cfg.KeyFile)\n\t\treadOnce[c.cfg.KeyFile] = signer\n\t}",
@@ -39,8 +71,8 @@ var connectionFaults = []mutation{
 		name:  "host key ignored on reconnect",
 		means: "After an outage whoever answers at the address is trusted, and told to delete volumes.",
 		file:  "internal/conn/connect.go",
-		old:   "\t\tr.refused = check(host, remote, key)\n",
-		new:   "\t\tif c.generation == 0 {\n\t\t\tr.refused = check(host, remote, key)\n\t\t}\n",
+		old:   "\t\terr := check(host, remote, key)\n",
+		new:   "\t\tvar err error\n\t\tif c.generation == 0 {\n\t\t\terr = check(host, remote, key)\n\t\t}\n",
 		test:  "TestImpostorIsNeverReportedConnected",
 	},
 	{
