@@ -67,7 +67,7 @@ func newLink(ctx context.Context, w *wire, r handshakeResult, c *SSHClient) *lin
 	w.whenEnded(func() {
 		_, _, _ = l.ssh.SendRequest("end", false, nil)
 		// Where the device broke the protocol and more than 16 packets were read
-		// ahead, Wait never returns, and two goroutines of x/crypto/ssh stay.
+		// ahead, Wait never returns: it stays, with three goroutines of x/crypto/ssh.
 		time.AfterFunc(protocolGrace, func() { l.end(ReasonOther, errProtocol) })
 	})
 	go ssh.DiscardRequests(r.requests)
