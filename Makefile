@@ -20,7 +20,7 @@ RACE_SEEDS ?= 50
 FIRST ?= 1
 simulate:
 	cd e2e/simulation && $(GO) test -timeout 1h -simulation.hours=6 -simulation.seeds=$(SEEDS) -simulation.first=$(FIRST)
-	cd e2e/simulation && $(GO) test -race -timeout 1h -simulation.hours=1 -simulation.seeds=$(RACE_SEEDS) -simulation.first=$(FIRST)
+	cd e2e/simulation && $(GO) test -race -timeout 1h -simulation.hours=6 -simulation.seeds=$(RACE_SEEDS) -simulation.first=$(FIRST)
 
 # As long as told, with fresh seeds.
 SOAK ?= 1h

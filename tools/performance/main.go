@@ -36,14 +36,15 @@ func write(to io.Writer, results io.Reader, now time.Time) error {
 		return err
 	}
 	var missing []error
-	value := func(benchmark, unit, format string) string {
+	scaled := func(benchmark, unit, format string, by float64) string {
 		v, ok := read.figures[benchmark+" "+unit]
 		if !ok {
 			missing = append(missing, fmt.Errorf("no %s of Benchmark%s", unit, benchmark))
 		}
-		return group(fmt.Sprintf(format, v))
+		return group(fmt.Sprintf(format, v/by))
 	}
-	t, err := template.New("performance").Funcs(template.FuncMap{"value": value}).Parse(page)
+	value := func(benchmark, unit, format string) string { return scaled(benchmark, unit, format, 1) }
+	t, err := template.New("performance").Funcs(template.FuncMap{"value": value, "scaled": scaled}).Parse(page)
 	if err != nil {
 		return err
 	}
