@@ -122,7 +122,7 @@ func (w *world) settle() {
 	connected := w.s.await("connected", 1).At
 	waitFor(w.t, "a stable connection", func() bool { return time.Since(connected) > stable })
 	w.s.await("probe", len(w.s.all("probe"))+1)
-	time.Sleep(200 * time.Millisecond) // its last words and their acknowledgement are still under way
+	waitFor(w.t, "the probe's last words and their acknowledgement", w.quietLine(200*time.Millisecond))
 }
 
 // judge compares what was measured with what is promised.

@@ -12,8 +12,9 @@ type hardship struct {
 }
 
 const (
-	hardTime = 20 * time.Second
-	answered = 10 * time.Second // a command, at most
+	hardTime   = 20 * time.Second
+	idleProbes = 2                // answered, before the first command
+	answered   = 10 * time.Second // a command, at most
 )
 
 var (
@@ -45,7 +46,7 @@ func (w *world) endure(h hardship) hardRow {
 	w.tunnel.toFar.set(h.toFar)
 	w.tunnel.toNear.set(h.toNear)
 	if h.held == 0 {
-		time.Sleep(hardTime / 2) // nothing may happen, so there is nothing to wait for
+		w.s.await("probe", len(w.s.all("probe"))+idleProbes)
 		w.s.exec(":put ok")
 	}
 	r := hardRow{hardship: h}

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // States of a TCP socket, as /proc/net/tcp has them (include/net/tcp_states.h).
@@ -67,6 +68,20 @@ func (w *world) openAtTheDevice() (n int) {
 		}
 	}
 	return n
+}
+
+// quietLine tells whether no packet has come or gone for so long at the
+// interfaces of the service's host.
+func (w *world) quietLine(length time.Duration) func() bool {
+	var counters string
+	var since time.Time
+	return func() bool {
+		now, _ := os.ReadFile(fmt.Sprintf("/proc/%d/net/dev", w.s.pid))
+		if string(now) != counters {
+			counters, since = string(now), time.Now()
+		}
+		return time.Since(since) >= length
+	}
 }
 
 // livePort is the service's own port of its connection, by which a filter can
