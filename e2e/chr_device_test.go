@@ -83,7 +83,7 @@ func (d testDevice) pause(t *testing.T) (resume func()) {
 	}
 	pause, goOn := os.Getenv("RDS_E2E_PAUSE"), os.Getenv("RDS_E2E_RESUME")
 	if pause == "" || goOn == "" {
-		t.Skip("RDS_E2E_PAUSE and RDS_E2E_RESUME do not say how to make this RouterOS stand still")
+		lacking(t, "RDS_E2E_PAUSE and RDS_E2E_RESUME do not say how to make this RouterOS stand still")
 	}
 	run := func(command string) {
 		if out, err := exec.Command("sh", "-c", command).CombinedOutput(); err != nil {
