@@ -36,21 +36,6 @@ func percentile(b *testing.B, took []time.Duration, p int, name string) {
 	b.ReportMetric(float64(took[(len(took)-1)*p/100])/float64(time.Millisecond), name)
 }
 
-// BenchmarkFailFast is a handler's time while the RDS is away.
-func BenchmarkFailFast(b *testing.B) {
-	w := awayWorld(b)
-	b.ReportAllocs()
-	var took []time.Duration
-	for b.Loop() {
-		begin := time.Now()
-		if _, err := w.CreateVolume(b.Context(), creation("a", gib)); status.Code(err) != codes.Unavailable {
-			b.Fatal(err)
-		}
-		took = append(took, time.Since(begin))
-	}
-	percentile(b, took, 99, "p99-ms")
-}
-
 // BenchmarkCall is a handler's time by the state of the connection: with the
 // emulator's and SSH's, in memory, where there is one.
 func BenchmarkCall(b *testing.B) {
