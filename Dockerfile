@@ -5,13 +5,14 @@
 # this was written.
 FROM golang:1.26.8-alpine AS build
 WORKDIR /src
+ENV GOCACHE=/go/build
 COPY go.mod go.sum ./
 RUN --mount=type=cache,target=/go/pkg/mod go mod download
 COPY cmd cmd
 COPY internal internal
 # The history is not part of the context, so somebody has to say what this is.
 ARG VERSION=unknown
-RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache/go-build \
+RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/go/build \
     CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=${VERSION}" -o /out/ ./cmd/...
 # A named volume takes the owner of the directory that it covers first.
 RUN mkdir -p /rootfs/csi /rootfs/keys /rootfs/state && mkdir -m 1777 /rootfs/tmp
