@@ -194,6 +194,17 @@ func (d *Device) removeDisks(c *call) (any, error) {
 // eachDisk does something to the disks that the call names. RouterOS fact: an empty [find] is no error, a name or id that
 // nothing has is "no such item".
 func (d *Device) eachDisk(c *call, do func(*disk) error) (any, error) {
+	return d.eachItem(c, func(item string) error {
+		k := d.storage.find(func(k *disk) bool { return k.idText() == item || k.slot == item })
+		if k == nil {
+			return noSuchItem
+		}
+		return do(k)
+	})
+}
+
+// eachItem does something, with the device locked, to each name or id of the call.
+func (d *Device) eachItem(c *call, do func(item string) error) (any, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	numbers, ok := c.parameters["numbers"]
@@ -201,11 +212,7 @@ func (d *Device) eachDisk(c *call, do func(*disk) error) (any, error) {
 		return nil, missingValue("numbers")
 	}
 	for _, item := range items(numbers) {
-		k := d.storage.find(func(k *disk) bool { return k.idText() == item || k.slot == item })
-		if k == nil {
-			return nil, noSuchItem
-		}
-		if err := do(k); err != nil {
+		if err := do(item); err != nil {
 			return nil, err
 		}
 	}

@@ -47,23 +47,17 @@ func fileTime(t time.Time) string { return t.UTC().Format(time.DateTime) }
 
 // removeFiles is /file remove.
 func (d *Device) removeFiles(c *call) (any, error) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	numbers, ok := c.parameters["numbers"]
-	if !ok {
-		return nil, missingValue("numbers")
-	}
-	for _, item := range items(numbers) {
+	return d.eachItem(c, func(item string) error {
 		f := d.fileNamed(item)
 		switch {
 		case f == nil:
-			return nil, noSuchItem
+			return noSuchItem
 		case d.storage.byFile(f.name) != nil && !d.options.Careless:
-			return nil, fileInUse
+			return fileInUse
 		}
 		delete(d.storage.files, f.name)
-	}
-	return nil, nil
+		return nil
+	})
 }
 
 func (d *Device) fileNamed(item string) *file {

@@ -281,19 +281,3 @@ func (d *Device) removeKeys(c *call) (any, error) {
 		return noSuchItem
 	})
 }
-
-// eachItem does something, with the device locked, to each name or id of the call.
-func (d *Device) eachItem(c *call, do func(item string) error) (any, error) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	numbers, ok := c.parameters["numbers"]
-	if !ok {
-		return nil, missingValue("numbers")
-	}
-	for _, item := range items(numbers) {
-		if err := do(item); err != nil {
-			return nil, err
-		}
-	}
-	return nil, nil
-}
