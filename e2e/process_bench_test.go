@@ -46,7 +46,7 @@ func BenchmarkIdle(b *testing.B) {
 	const watched = time.Minute
 	binary := shippedProgram(b, "controller")
 	b.ResetTimer()
-	args := emulatedRDS(b)
+	args := emulatedRDS(b).flags(b)
 	var cpu time.Duration
 	var woken int
 	for range b.N {
@@ -86,7 +86,7 @@ const idle = 5 * time.Second
 func BenchmarkIdleMemory(b *testing.B) {
 	binary := shippedProgram(b, "controller")
 	b.ResetTimer()
-	args := emulatedRDS(b)
+	args := emulatedRDS(b).flags(b)
 	var most, heap float64
 	for range b.N {
 		p := startController(b, binary, args...)
@@ -102,21 +102,32 @@ func BenchmarkIdleMemory(b *testing.B) {
 	b.ReportMetric(heap, "anonymous-MiB")
 }
 
-// emulatedRDS starts one over TCP and returns the flags that lead to it.
-func emulatedRDS(b *testing.B) []string {
+// reachable is where an RDS is, and with which keys.
+type reachable struct {
+	host, port           string
+	keyFile, hostKeyFile string
+}
+
+// emulatedRDS starts one over TCP.
+func emulatedRDS(b *testing.B) reachable {
 	b.Helper()
 	rds := must(emulator.NewServer(emulator.Options{HostKeyType: "ed25519"}))
 	b.Cleanup(func() { rds.Close() })
 	dir := b.TempDir()
-	key, hostKey := filepath.Join(dir, "key"), filepath.Join(dir, "host")
-	rds.AuthorizeKey("admin", writeKey(b, key))
-	writeHostKey(b, hostKey, rds.HostKey())
-	host, port, err := net.SplitHostPort(must(rds.Listen("127.0.0.1:0")).String())
-	if err != nil {
+	r := reachable{keyFile: filepath.Join(dir, "key"), hostKeyFile: filepath.Join(dir, "host")}
+	rds.AuthorizeKey("admin", writeKey(b, r.keyFile))
+	writeHostKey(b, r.hostKeyFile, rds.HostKey())
+	var err error
+	if r.host, r.port, err = net.SplitHostPort(must(rds.Listen("127.0.0.1:0")).String()); err != nil {
 		b.Fatal(err)
 	}
-	return []string{"--rds-address=" + host, "--rds-port=" + port, "--rds-key-file=" + key, "--rds-host-key=" + hostKey,
-		"--endpoint=unix://" + filepath.Join(dir, "csi.sock"), "--metrics-address=127.0.0.1:0"}
+	return r
+}
+
+// flags are those of a controller of the RDS.
+func (r reachable) flags(b *testing.B) []string {
+	return []string{"--rds-address=" + r.host, "--rds-port=" + r.port, "--rds-key-file=" + r.keyFile, "--rds-host-key=" + r.hostKeyFile,
+		"--endpoint=unix://" + filepath.Join(b.TempDir(), "csi.sock"), "--metrics-address=127.0.0.1:0"}
 }
 
 // controller is a running process.

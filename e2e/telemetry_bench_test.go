@@ -1,13 +1,13 @@
+//go:build linux
+
 package e2e
 
 import (
-	"net"
-	"path/filepath"
+	"strconv"
 	"testing"
 	"time"
 
 	"rds-csi/internal/conn"
-	"rds-csi/internal/emulator"
 	"rds-csi/internal/otelx"
 	"rds-csi/internal/routeros"
 )
@@ -16,17 +16,12 @@ import (
 // commands that nobody is told of. Nothing is exported, as without OTEL_*
 // variables.
 func BenchmarkTelemetry(b *testing.B) {
-	rds := must(emulator.NewServer(emulator.Options{HostKeyType: "ed25519"}))
-	b.Cleanup(func() { rds.Close() })
-	dir := b.TempDir()
-	key, hostKey := filepath.Join(dir, "key"), filepath.Join(dir, "host")
-	rds.AuthorizeKey("admin", writeKey(b, key))
-	writeHostKey(b, hostKey, rds.HostKey())
-	address := must(rds.Listen("127.0.0.1:0")).(*net.TCPAddr)
+	rds := emulatedRDS(b)
+	port := must(strconv.Atoi(rds.port))
 	telemetry := must(otelx.New(b.Context(), otelx.Config{CommandName: routeros.CommandName, VerbAndMenu: routeros.VerbAndMenu}))
 	connect := func(observer conn.Observer) *conn.SSHClient {
-		client := must(conn.NewSSHClient(conn.SSHClientConfig{Host: "127.0.0.1", Port: address.Port, User: "admin", KeyFile: key,
-			HostKeyFile: hostKey, Verify: verifyRouterOS, Observer: observer}))
+		client := must(conn.NewSSHClient(conn.SSHClientConfig{Host: rds.host, Port: port, User: "admin", KeyFile: rds.keyFile,
+			HostKeyFile: rds.hostKeyFile, Verify: verifyRouterOS, Observer: observer}))
 		if err := client.Connect(b.Context()); err != nil {
 			b.Fatal(err)
 		}
