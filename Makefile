@@ -30,6 +30,7 @@ soak:
 lint:
 	@unformatted=$$(gofmt -l cmd deploy e2e internal tools); test -z "$$unformatted" || { echo "gofmt: $$unformatted"; exit 1; }
 	$(GO) vet $(PACKAGES)
+	$(GO) vet -race $(PACKAGES)
 	$(GO) tool -modfile=tools/go.mod staticcheck $(PACKAGES)
 
 # G104 (an error that is not read) is left out: here these are closes of what has
