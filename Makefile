@@ -73,15 +73,16 @@ mutation:
 fmt:
 	gofmt -w cmd deploy e2e internal tools
 
-# docs/performance.md, from one run of everything. Each benchmark compares within
-# its own run; nothing else should run beside it.
+# docs/performance.md and docs/network-faults.md, from one run of everything, as
+# root. Each benchmark compares within its own run; nothing else should run beside it.
 bench: SHELL = bash
 bench:
-	@set -eo pipefail; results=$$(mktemp); trap 'rm -f "$$results"' EXIT; \
-	$(GO) test -run '^$$' -bench . -benchtime 3s ./internal/conn ./internal/otelx ./internal/driver | tee "$$results"; \
-	$(GO) test -run Herd -v ./internal/conn | tee -a "$$results"; \
-	$(GO) test -run '^$$' -bench . ./e2e | tee -a "$$results"; \
-	$(GO) run -C tools ./performance < "$$results" > "$$results.md"; \
+	@set -eo pipefail; results=$$(mktemp); trap 'rm -f "$$results" "$$results.trace"' EXIT; \
+	$(GO) test -count=1 -v -run FaultsOfTheNetwork ./e2e/netns -update | tee "$$results"; \
+	$(GO) test -run '^$$' -bench . -benchtime 3s ./internal/conn ./internal/otelx ./internal/driver | tee -a "$$results"; \
+	$(GO) test -count=1 -run Herd -v ./internal/conn | tee -a "$$results"; \
+	$(GO) test -run '^$$' -bench . ./e2e -wakeups "$$results.trace" | tee -a "$$results"; \
+	$(GO) run -C tools ./performance -wakeups "$$results.trace" < "$$results" > "$$results.md"; \
 	mv "$$results.md" docs/performance.md
 
 # FUZZTIME for each target.

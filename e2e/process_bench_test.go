@@ -37,6 +37,9 @@ func BenchmarkStartup(b *testing.B) {
 	b.ReportMetric(float64(took[len(took)-1].Microseconds())/1e3, "ms/slowest")
 }
 
+// scrapeInterval is Prometheus' usual one, and that of deploy/prometheus.yml.
+const scrapeInterval = 15 * time.Second
+
 // BenchmarkIdle reads what a controller costs that is connected and has nothing
 // to do but to be scraped every 15 s: processor time, and how often it wakes up.
 func BenchmarkIdle(b *testing.B) {
@@ -51,8 +54,8 @@ func BenchmarkIdle(b *testing.B) {
 		page := p.wait("status page", msgConnected)
 		<-time.After(idle)
 		cpuBefore, wokenBefore := p.cpu(), p.wakeUps()
-		for range watched / (15 * time.Second) {
-			<-time.After(15 * time.Second)
+		for range watched / scrapeInterval {
+			<-time.After(scrapeInterval)
 			p.fetch(page + "metrics")
 		}
 		cpu += p.cpu() - cpuBefore
@@ -109,7 +112,7 @@ type controller struct {
 func startController(b *testing.B, binary string, args ...string) *controller {
 	b.Helper()
 	p := &controller{b: b, cmd: exec.Command(binary, append(args, "--log-format=json")...)}
-	p.cmd.Env = []string{"TMPDIR=" + b.TempDir()}
+	p.cmd.Env = []string{"TMPDIR=" + b.TempDir(), "EXECUTION_TRACE=" + *wakeUps}
 	log, err := p.cmd.StderrPipe()
 	if err != nil {
 		b.Fatal(err)
@@ -196,12 +199,17 @@ func (p *controller) sum(file string, figure func(string) int) (sum int) {
 // stop ends the process in order.
 func (p *controller) stop() {
 	p.b.Helper()
-	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
-		p.b.Fatal(err)
-	}
+	p.signal(syscall.SIGTERM)
 	for p.log.Scan() { // until it closes its end
 	}
 	if err := p.cmd.Wait(); err != nil {
 		p.b.Error(err)
+	}
+}
+
+func (p *controller) signal(s os.Signal) {
+	p.b.Helper()
+	if err := p.cmd.Process.Signal(s); err != nil {
+		p.b.Fatal(err)
 	}
 }

@@ -3,6 +3,7 @@
 package netns
 
 import (
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -83,6 +84,7 @@ func TestFaultsOfTheNetwork(t *testing.T) {
 		}
 	})
 	t.Log("\n" + all.String())
+	fmt.Print(all.benchmarks())
 	all.publish(t)
 }
 

@@ -4,6 +4,8 @@ package netns
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -32,11 +34,20 @@ type hardRow struct {
 
 // table collects the rows of what happens at once.
 type table struct {
-	mu   sync.Mutex
-	rows map[string]string // by the name of the fault or hardship
+	mu    sync.Mutex
+	rows  map[string]string // by the name of the fault or hardship
+	worst map[string]worst
+}
+
+// worst is the longest time of all faults that have the same promise.
+type worst struct {
+	faults int
+	time   time.Duration
 }
 
 func (t *table) add(r row) {
+	t.compare("Found/", r.fault.detected, r.detected)
+	t.compare("Back/", r.fault.recovery(), r.back)
 	t.put(r.fault.name, seconds(r.detected), bound(r.fault.detected), "`"+string(r.reason)+"`", kindList(r.kinds),
 		seconds(r.back), bound(r.fault.recovery()), "`"+string(r.cause)+"`", strconv.Itoa(r.atDevice))
 }
@@ -52,6 +63,27 @@ func (t *table) put(name string, cells ...string) {
 		t.rows = map[string]string{}
 	}
 	t.rows[name] = "| " + name + " | " + strings.Join(cells, " | ") + " |\n"
+}
+
+func (t *table) compare(what string, promised, measured time.Duration) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.worst == nil {
+		t.worst = map[string]worst{}
+	}
+	promise := what + strings.ReplaceAll(bound(promised), " ", "")
+	s := t.worst[promise]
+	t.worst[promise] = worst{faults: s.faults + 1, time: max(s.time, measured)}
+}
+
+// benchmarks is what docs/performance.md has of it, as a benchmark prints it.
+func (t *table) benchmarks() string {
+	var b strings.Builder
+	for _, promise := range slices.Sorted(maps.Keys(t.worst)) {
+		s := t.worst[promise]
+		fmt.Fprintf(&b, "Benchmark%s 1 %d faults %.2f slowest-s\n", promise, s.faults, s.time.Seconds())
+	}
+	return b.String()
 }
 
 // String is both tables, in the order of the lists.

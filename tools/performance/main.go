@@ -1,13 +1,15 @@
 // Command performance writes docs/performance.md: it fills its template with
-// the results of one run of the benchmarks, read from the standard input.
+// the results of one run of the benchmarks, read from the standard input, and
+// with the execution trace that one of them made.
 //
-//	go run -C tools ./performance < results > docs/performance.md
+//	go run -C tools ./performance -wakeups trace < results > docs/performance.md
 package main
 
 import (
 	"bufio"
 	_ "embed"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -22,7 +24,13 @@ import (
 var page string
 
 func main() {
-	if err := write(os.Stdout, os.Stdin, time.Now()); err != nil {
+	execution := flag.String("wakeups", "", "execution trace of BenchmarkWakeUps")
+	flag.Parse()
+	file, err := os.Open(*execution)
+	if err == nil {
+		err = write(os.Stdout, os.Stdin, file, time.Now())
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "performance:", err)
 		os.Exit(1)
 	}
@@ -30,10 +38,14 @@ func main() {
 
 // write fills the template. A figure that the results lack is an error: a table
 // with a hole, or with a figure of another run, would not be noticed.
-func write(to io.Writer, results io.Reader, now time.Time) error {
+func write(to io.Writer, results, execution io.Reader, now time.Time) error {
 	read, err := parse(results)
 	if err != nil {
 		return err
+	}
+	woken, err := wakers(execution)
+	if err != nil {
+		return fmt.Errorf("execution trace: %w", err)
 	}
 	var missing []error
 	scaled := func(benchmark, unit, format string, by float64) string {
@@ -49,7 +61,7 @@ func write(to io.Writer, results io.Reader, now time.Time) error {
 		return err
 	}
 	var text strings.Builder
-	err = t.Execute(&text, map[string]string{"Date": now.UTC().Format(time.DateOnly), "CPU": read.cpu})
+	err = t.Execute(&text, map[string]any{"Date": now.UTC().Format(time.DateOnly), "CPU": read.cpu, "Wakers": woken})
 	if err := errors.Join(append(missing, err)...); err != nil {
 		return err
 	}

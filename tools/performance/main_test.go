@@ -1,6 +1,8 @@
 package main
 
 import (
+	"bytes"
+	"runtime/trace"
 	"strings"
 	"testing"
 	"time"
@@ -30,7 +32,12 @@ PASS
 
 func TestMissingFigureIsAnError(t *testing.T) {
 	var to strings.Builder
-	err := write(&to, strings.NewReader(""), time.Now())
+	var execution bytes.Buffer
+	if err := trace.Start(&execution); err != nil {
+		t.Fatal(err)
+	}
+	trace.Stop()
+	err := write(&to, strings.NewReader(""), &execution, time.Now())
 	if err == nil || !strings.Contains(err.Error(), "no ours-cmd/s of BenchmarkExec/1") || to.Len() > 0 {
 		t.Errorf("wrote %q, %v", to.String(), err)
 	}
