@@ -1,6 +1,7 @@
 package conn
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"time"
@@ -36,35 +37,35 @@ func (op *operation) converse(ch ssh.Channel, requests <-chan *ssh.Request) *Err
 	case !accepted:
 		return execError(KindRejected, Refused, errExecRefused)
 	}
-	read := make(chan struct{})
-	go func() {
-		op.read(ch)
-		close(read)
-	}()
-	status := op.awaitEnd(requests, read)
-	if op.output.Len() > op.link.maxOutput {
-		op.output.Reset()
+	var stdout, stderr bytes.Buffer
+	whole := make(chan bool, 2)
+	go func() { whole <- op.take(&stdout, ch) }()
+	go func() { whole <- op.take(&stderr, ch.Stderr()) }()
+	status, all := op.awaitEnd(requests, whole)
+	if !all || stdout.Len()+stderr.Len() > op.link.maxOutput {
 		return execError(KindTooLarge, Unknown, ErrOutputTooLarge)
 	}
+	// Nothing useful was ever seen on RouterOS's stderr; it is merged anyway.
+	op.output = stdout.String() + stderr.String()
 	return op.judgeStatus(status)
 }
 
-// read takes both streams, and not more than one byte past the limit. Nothing
-// useful was ever seen on RouterOS's stderr; it is merged anyway.
-func (op *operation) read(ch ssh.Channel) {
-	for _, stream := range []io.Reader{ch, ch.Stderr()} {
-		left := int64(op.link.maxOutput + 1 - op.output.Len())
-		// The only error is the end of the stream; the status tells the rest.
-		_, _ = io.Copy(&op.output, io.LimitReader(stream, left))
-	}
+// take reads a stream, and not more than one byte past the limit. It reports
+// whether the stream kept to it.
+func (op *operation) take(to *bytes.Buffer, stream io.Reader) bool {
+	// The only error is the end of the stream; the status tells the rest.
+	_, _ = io.Copy(to, io.LimitReader(stream, int64(op.link.maxOutput)+1))
+	return to.Len() <= op.link.maxOutput
 }
 
 // awaitEnd serves the session's requests (RFC 4254, 6.10) until the device
-// closed it and everything is read, and returns the exit status.
-func (op *operation) awaitEnd(requests <-chan *ssh.Request, read <-chan struct{}) int {
-	status := noStatus
+// closed it and both streams are read, or one passed the limit, and returns the
+// exit status.
+func (op *operation) awaitEnd(requests <-chan *ssh.Request, whole <-chan bool) (status int, all bool) {
+	status = noStatus
+	streams := cap(whole)
 	var grace <-chan time.Time
-	for requests != nil || read != nil {
+	for requests != nil || streams > 0 {
 		select {
 		case request, ok := <-requests:
 			if !ok {
@@ -77,23 +78,25 @@ func (op *operation) awaitEnd(requests <-chan *ssh.Request, read <-chan struct{}
 			if request.WantReply {
 				_ = request.Reply(false, nil) // fails only with the connection
 			}
-		case <-read:
-			read = nil
-			if op.output.Len() > op.link.maxOutput && requests != nil {
-				go ssh.DiscardRequests(requests)
-				return status
+		case kept := <-whole:
+			streams--
+			if !kept {
+				if requests != nil {
+					go ssh.DiscardRequests(requests)
+				}
+				return status, false
 			}
 		case <-grace:
 			go ssh.DiscardRequests(requests)
-			return status
+			return status, true
 		}
-		if read == nil && status != noStatus && grace == nil && requests != nil {
+		if streams == 0 && status != noStatus && grace == nil && requests != nil {
 			// The device frees the session with its close; opening the next one
 			// before could meet its limit.
 			grace = time.After(closeGrace)
 		}
 	}
-	return status
+	return status, true
 }
 
 // judgeStatus makes an error of the exit status. RouterOS sends 0 even for

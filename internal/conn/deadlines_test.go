@@ -23,7 +23,11 @@ func TestConnectEndsAtItsDeadlineInEveryStage(t *testing.T) {
 		{"stalled login", func(w *world) { w.rds.SetHoldLogin(true) }, StageHandshake, KindHandshake},
 		{"hung session open", func(w *world) { w.rds.SetHangOpens(true) }, StageVerify, KindUnusable},
 		{"hung command", func(w *world) { w.rds.SetHoldExec(true) }, StageVerify, KindUnusable},
-		{"frozen after the handshake", func(w *world) { w.rds.SetHangOpens(true) }, StageVerify, KindUnusable},
+		{"frozen from the start", func(w *world) { w.rds.SetFrozen(true) }, StageHandshake, KindHandshake},
+		{"frozen after the login", func(w *world) {
+			w.rds.SetSlowExec(2 * time.Second)
+			time.AfterFunc(time.Second, func() { w.rds.SetFrozen(true) })
+		}, StageVerify, KindUnusable},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

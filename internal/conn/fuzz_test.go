@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"path/filepath"
+	"runtime"
 	"testing"
 	"time"
 
@@ -145,7 +146,6 @@ func serveScript(raw net.Conn, config *ssh.ServerConfig, script func(ssh.Channel
 	}
 }
 
-// Floods of what a hostile device may send must neither hang nor grow memory.
 func TestFloodsEndInAnError(t *testing.T) {
 	tests := []struct {
 		name   string
@@ -153,7 +153,8 @@ func TestFloodsEndInAnError(t *testing.T) {
 		kind   Kind
 	}{
 		{"5 MiB of output", func(ch ssh.Channel) { ch.Write(make([]byte, 5<<20)) }, KindTooLarge},
-		{"5 MiB on stderr", func(ch ssh.Channel) { ch.Stderr().Write(make([]byte, 5<<20)) }, KindTimeout},
+		{"5 MiB on stderr", func(ch ssh.Channel) { ch.Stderr().Write(make([]byte, 5<<20)) }, KindTooLarge},
+		{"3 MiB on each", func(ch ssh.Channel) { ch.Write(make([]byte, 3<<20)); ch.Stderr().Write(make([]byte, 3<<20)) }, KindTooLarge},
 		{"10,000 channel requests", func(ch ssh.Channel) {
 			for range 10_000 {
 				ch.SendRequest("flood", false, make([]byte, 100))
@@ -178,5 +179,37 @@ func TestFloodsEndInAnError(t *testing.T) {
 				t.Errorf("Exec: %v, want kind %q", err, tt.kind)
 			}
 		})
+	}
+}
+
+func TestFloodsDoNotGrowTheHeap(t *testing.T) {
+	client, stop := scriptedServer(t, func(ch ssh.Channel) {
+		for range 1000 {
+			ch.SendRequest("flood", false, make([]byte, 100))
+		}
+		ch.Stderr().Write(make([]byte, 1<<20))
+		ch.Write(make([]byte, 5<<20))
+	})
+	defer stop()
+	heap := func() uint64 {
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return m.HeapAlloc
+	}
+	flood := func() {
+		if _, err := client.Exec(t.Context(), ":put anything"); KindOf(err) != KindTooLarge {
+			t.Fatalf("Exec: %v, want kind %q", err, KindTooLarge)
+		}
+	}
+	flood() // what is allocated once
+	before := heap()
+	const floods = 20
+	for range floods {
+		flood()
+	}
+	// Half a MiB for each, of the 6 that it writes.
+	if after := heap(); after > before+floods<<19 {
+		t.Errorf("the heap grew from %d to %d KiB", before>>10, after>>10)
 	}
 }

@@ -1,7 +1,6 @@
 package conn
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"sync/atomic"
@@ -38,8 +37,8 @@ type operation struct {
 	opened   atomic.Bool   // the open was answered
 	finished chan struct{} // closed by the worker at its end
 
-	output  bytes.Buffer // the worker's until finished is closed
-	failure *Error       // likewise
+	output  string // the worker's until finished is closed
+	failure *Error // likewise
 }
 
 func newOperation(l *link, purpose Purpose, command string) *operation {
@@ -53,7 +52,7 @@ func (op *operation) run(ctx context.Context) (string, *Error) {
 	failure := op.supervise(ctx)
 	select {
 	case <-op.finished:
-		return op.output.String(), failure
+		return op.output, failure
 	default:
 		return "", failure
 	}

@@ -299,6 +299,9 @@ func TestManagerAdoptsAConnectionThatWasMadeBefore(t *testing.T) {
 		if last := w.seen.last(); last.Total != 2 {
 			w.t.Errorf("the reconnection is attempt %d, want 2: it is not the first", last.Total)
 		}
+		if w.m.GetClient() != Client(w.client) {
+			w.t.Error("GetClient returns another client than the one that is kept connected")
+		}
 	})
 }
 

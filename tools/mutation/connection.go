@@ -183,8 +183,8 @@ var connectionFaults = []mutation{
 		name:  "output limit ignored",
 		means: "A device that floods its answer gives a volume list that was cut and looks whole.",
 		file:  "internal/conn/converse.go",
-		old:   "\tif op.output.Len() > op.link.maxOutput {\n",
-		new:   "\tif false {\n",
+		old:   "\tif !all || stdout.Len()+stderr.Len() > op.link.maxOutput {\n",
+		new:   "\tif _ = all; false {\n",
 		test:  "TestOutputPastTheLimitIsRefused",
 	},
 	{
