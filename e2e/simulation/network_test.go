@@ -39,7 +39,7 @@ func (n *network) dialer(p *process) func(context.Context, string, string) (net.
 		if err != nil {
 			return nil, err
 		}
-		c := &tap{Conn: raw, network: n, last: time.Now()}
+		c := &tap{Conn: raw, network: n, last: time.Now(), boot: time.Now().Add(-n.w.rds.Device().Uptime())}
 		n.open[c] = struct{}{}
 		n.newest = c
 		return c, nil
@@ -125,12 +125,20 @@ func (n *network) heard() (last, ended time.Time) {
 	return n.newest.last, n.newest.ended
 }
 
+// bootOfNewest is when the device had booted that the newest connection leads to.
+func (n *network) bootOfNewest() time.Time {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.newest.boot
+}
+
 // tap is the client's end of one connection. Its fields are guarded by the
 // network's lock.
 type tap struct {
 	net.Conn
 	network *network
 	last    time.Time // the newest byte, or the beginning
+	boot    time.Time // of the device that was dialled: it may boot anew while its answer is under way
 	ended   time.Time // the far end closed or reset it
 	closed  bool      // by the client
 }
@@ -150,8 +158,12 @@ func (c *tap) Read(p []byte) (int, error) {
 
 func (c *tap) Close() error {
 	c.network.mu.Lock()
+	again := c.closed
 	c.closed = true
 	delete(c.network.open, c)
 	c.network.mu.Unlock()
+	if again {
+		c.network.w.violate("one connection, one dial", "a connection was closed a second time")
+	}
 	return c.Conn.Close()
 }

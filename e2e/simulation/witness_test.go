@@ -160,7 +160,7 @@ func (o *witness) AttemptEnded(ctx context.Context, r conn.AttemptResult) {
 	o.inFlight = false
 	o.pace.ended(now, r.Err)
 	if r.Err == nil {
-		o.boot = now.Add(-o.w.rds.Device().Uptime())
+		o.boot = o.w.network.bootOfNewest()
 	}
 	switch {
 	case r.Err == nil:
@@ -212,7 +212,7 @@ func (o *witness) OutageEnded(_ context.Context, outage conn.Outage) {
 // wantCause holds the cause against the device's own uptime, where that leaves
 // no doubt.
 func (o *witness) wantCause(cause conn.Cause) {
-	boot := time.Now().Add(-o.w.rds.Device().Uptime())
+	boot := o.w.network.bootOfNewest()
 	before := o.boot
 	o.boot = boot
 	since := boot.Sub(before)

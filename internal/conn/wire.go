@@ -18,6 +18,7 @@ type wire struct {
 	net.Conn
 	base     time.Time    // monotonic origin of received
 	received atomic.Int64 // time of the last byte, since base
+	close    func() error // of the connection: many may ask for it, it is done once
 
 	mu     sync.Mutex
 	reason Reason // why it ended: the first reason wins; guarded by mu
@@ -27,7 +28,9 @@ type wire struct {
 	onEnd  func() // see whenEnded; guarded by mu
 }
 
-func newWire(c net.Conn) *wire { return &wire{Conn: c, base: time.Now()} }
+func newWire(c net.Conn) *wire {
+	return &wire{Conn: c, base: time.Now(), close: sync.OnceValue(c.Close)}
+}
 
 func (w *wire) Read(p []byte) (int, error) {
 	n, err := w.Conn.Read(p)
@@ -36,7 +39,7 @@ func (w *wire) Read(p []byte) (int, error) {
 	}
 	if err != nil {
 		w.fail(err)
-		w.Conn.Close() // a write that blocks now must not
+		_ = w.close() // a write that blocks now must not
 		w.runOnEnd()
 	}
 	return n, err
@@ -45,7 +48,7 @@ func (w *wire) Read(p []byte) (int, error) {
 // Close is x/crypto/ssh's, which uses it when the device broke the protocol:
 // whatever still arrives is not read any more.
 func (w *wire) Close() error {
-	err := w.Conn.Close()
+	err := w.close()
 	w.runOnEnd()
 	return err
 }
@@ -117,7 +120,7 @@ func (w *wire) end(reason Reason, err error) {
 		w.reason, w.err = reason, err
 	}
 	w.mu.Unlock()
-	w.Conn.Close()
+	_ = w.close()
 }
 
 // ending tells why the connection ended, empty while it has not.
