@@ -15,7 +15,14 @@ func (s *Server) Dial(ctx context.Context, network, address string) (net.Conn, e
 	if err := ctx.Err(); err != nil {
 		return nil, fail(dialError(err))
 	}
-	switch fate := s.fate(sourceHost(s.options.Source)); {
+	fate := s.fate(sourceHost(s.options.Source))
+	if d := s.Faults().Delay; fate == nil && d > 0 { // SYN and its answer
+		if !sleep(ctx, 2*d) {
+			return nil, fail(dialError(ctx.Err()))
+		}
+		fate = s.absence() // it may have gone while they were on their way
+	}
+	switch {
 	case fate == errDropped:
 		select {
 		case <-ctx.Done():
@@ -25,9 +32,6 @@ func (s *Server) Dial(ctx context.Context, network, address string) (net.Conn, e
 		}
 	case fate != nil:
 		return nil, fail(fate)
-	}
-	if d := s.Faults().Delay; d > 0 && !sleep(ctx, 2*d) { // SYN and its answer
-		return nil, fail(dialError(ctx.Err()))
 	}
 	client, device := newPipe(pipeAddr{network, s.options.Source}, pipeAddr{network, s.options.Address})
 	client.onClose = s.clientLeft
@@ -63,6 +67,25 @@ func (s *Server) fate(source string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.countDialLocked(source)
+	switch err := s.absenceLocked(); {
+	case err != nil:
+		return err
+	case s.passesGuardLocked(source):
+		return nil
+	case s.guard.rules.Refuse:
+		return syscall.ECONNREFUSED
+	}
+	return errDropped
+}
+
+// absence is what a dial meets that finds no device: nil where there is one.
+func (s *Server) absence() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.absenceLocked()
+}
+
+func (s *Server) absenceLocked() error {
 	f := s.faults
 	switch {
 	case s.closed, f.Refuse, s.outage.refuses():
@@ -70,11 +93,6 @@ func (s *Server) fate(source string) error {
 	case f.Unreachable:
 		return syscall.EHOSTUNREACH
 	case f.DropDials, f.BlackHole, f.HoldReceived, f.HoldSent, s.outage.drops():
-		return errDropped
-	case !s.passesGuardLocked(source):
-		if s.guard.rules.Refuse {
-			return syscall.ECONNREFUSED
-		}
 		return errDropped
 	}
 	return nil

@@ -48,6 +48,30 @@ func TestDroppedDialWaitsForItsDeadline(t *testing.T) {
 	}
 }
 
+// Nobody answers a SYN that was on its way when the device went down.
+func TestDialUnderWayDoesNotOutliveTheDevice(t *testing.T) {
+	for name, want := range map[string]struct {
+		down func(*Server, time.Duration)
+		err  error
+		took time.Duration
+	}{
+		"reboot":    {(*Server).Reboot, syscall.ECONNREFUSED, 200 * time.Millisecond},
+		"power cut": {(*Server).PowerCut, context.DeadlineExceeded, 7 * time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, Options{}, func(h *harness) {
+				h.SetDelay(100 * time.Millisecond)
+				time.AfterFunc(50*time.Millisecond, func() { want.down(h.Server, time.Second) })
+				ctx, cancel := context.WithTimeout(h.Context(), 7*time.Second)
+				defer cancel()
+				_, err := h.Dial(ctx, "tcp", "rds:22")
+				wantError(h.T, err, want.err)
+				h.wantElapsed(want.took)
+			})
+		})
+	}
+}
+
 func TestDialErrorsAreThoseOfPackageNet(t *testing.T) {
 	bubble(t, Options{}, func(h *harness) {
 		ctx, cancel := context.WithCancel(h.Context())
