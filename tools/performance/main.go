@@ -14,6 +14,7 @@ import (
 	"io"
 	"os"
 	"regexp"
+	"runtime"
 	"strconv"
 	"strings"
 	"text/template"
@@ -61,7 +62,7 @@ func write(to io.Writer, results, execution io.Reader, now time.Time) error {
 		return err
 	}
 	var text strings.Builder
-	err = t.Execute(&text, map[string]any{"Date": now.UTC().Format(time.DateOnly), "CPU": read.cpu, "Wakers": woken})
+	err = t.Execute(&text, map[string]any{"Date": now.UTC().Format(time.DateOnly), "CPU": read.cpu, "Cores": runtime.NumCPU(), "Wakers": woken})
 	if err := errors.Join(append(missing, err)...); err != nil {
 		return err
 	}
