@@ -54,41 +54,52 @@ func lacking(t *testing.T, why string) {
 	t.Skip(why)
 }
 
-// built is where the programs are while a test uses them.
-var built struct {
+// builds is where programs are while a test uses them. Tests that overlap share
+// one build; the last one removes it.
+type builds struct {
 	sync.Mutex
 	folder string
 	users  int
 }
 
-// shippedProgram returns the path of a program, built as it is shipped. Tests that
-// overlap share one build; the last one removes it.
-func shippedProgram(t testing.TB, name string) string {
+// use has the programs built, unless they are there already, and returns their
+// folder. args gives the arguments of go build, and may leave files there.
+func (b *builds) use(t testing.TB, args func(folder string) []string) string {
 	t.Helper()
-	built.Lock()
-	defer built.Unlock()
-	if built.users == 0 {
+	b.Lock()
+	defer b.Unlock()
+	if b.users == 0 {
 		folder, err := os.MkdirTemp("", "rds-csi-e2e-")
 		if err != nil {
 			t.Fatal(err)
 		}
-		build := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", folder+"/", "../cmd/...")
+		build := exec.Command("go", append([]string{"build", "-o", folder + "/"}, args(folder)...)...)
 		build.Env = append(os.Environ(), "CGO_ENABLED=0")
 		if out, err := build.CombinedOutput(); err != nil {
 			os.RemoveAll(folder)
 			t.Fatalf("go build: %v\n%s", err, out)
 		}
-		built.folder = folder
+		b.folder = folder
 	}
-	built.users++
+	b.users++
 	t.Cleanup(func() {
-		built.Lock()
-		defer built.Unlock()
-		if built.users--; built.users == 0 {
-			os.RemoveAll(built.folder)
+		b.Lock()
+		defer b.Unlock()
+		if b.users--; b.users == 0 {
+			os.RemoveAll(b.folder)
 		}
 	})
-	return filepath.Join(built.folder, name)
+	return b.folder
+}
+
+var shipped builds
+
+// shippedProgram returns the path of a program, built as it is shipped.
+func shippedProgram(t testing.TB, name string) string {
+	t.Helper()
+	return filepath.Join(shipped.use(t, func(string) []string {
+		return []string{"-trimpath", "-ldflags", "-s -w", "../cmd/..."}
+	}), name)
 }
 
 // program is a running process. What it writes is its log.
@@ -96,9 +107,12 @@ type program struct {
 	t     *testing.T
 	name  string
 	cmd   *exec.Cmd
+	stdin io.WriteCloser
 	log   *syncBuffer
 	ended chan struct{} // closed when it has ended and err is set
 	err   error
+
+	stopped bool // stop was called
 }
 
 // startProgram starts one that the end of the test ends, and that may not end
@@ -110,6 +124,10 @@ func startProgram(t *testing.T, env []string, path string, args ...string) *prog
 	p.cmd.Stdout, p.cmd.Stderr = p.log, p.log
 	// A test binary that is killed leaves nothing running.
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	var err error
+	if p.stdin, err = p.cmd.StdinPipe(); err != nil {
+		t.Fatal(err)
+	}
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -124,8 +142,12 @@ func startProgram(t *testing.T, env []string, path string, args ...string) *prog
 // stopTime is how long a process may take to end.
 const stopTime = 15 * time.Second
 
-// stop ends the process, which has to end well.
+// stop ends the process, which has to end well. Only the first call counts.
 func (p *program) stop() {
+	if p.stopped {
+		return
+	}
+	p.stopped = true
 	early := p.hasEnded()
 	p.cmd.Process.Signal(syscall.SIGTERM)
 	deadline := time.NewTimer(stopTime)

@@ -73,6 +73,7 @@ type service struct {
 	device     device
 	page       string // URL, ends in a slash
 	instance   string // host:port, as Prometheus calls it
+	sidecar    *grpc.ClientConn
 	identity   csi.IdentityClient
 	controller csi.ControllerClient
 }
@@ -80,6 +81,12 @@ type service struct {
 // startService starts the controller of a device. Spans go to the URL, if there
 // is one.
 func startService(t *testing.T, d device, otlp string, args ...string) *service {
+	t.Helper()
+	return startServiceAt(t, shippedProgram(t, "controller"), d, otlp, args...)
+}
+
+// startServiceAt starts the controller that is at a path.
+func startServiceAt(t *testing.T, path string, d device, otlp string, args ...string) *service {
 	t.Helper()
 	s := &service{device: d}
 	// A path below t.TempDir() may be too long for a socket.
@@ -94,7 +101,7 @@ func startService(t *testing.T, d device, otlp string, args ...string) *service 
 		// The first is what a deployment sets; the others end the waiting early.
 		env = append(env, "OTEL_EXPORTER_OTLP_ENDPOINT="+otlp, "OTEL_BSP_SCHEDULE_DELAY=200", "OTEL_SERVICE_NAME=rds-csi-controller")
 	}
-	s.program = startProgram(t, env, shippedProgram(t, "controller"), append(d.flags(),
+	s.program = startProgram(t, env, path, append(d.flags(),
 		append([]string{"--endpoint=" + socket, "--metrics-address=127.0.0.1:0", "--log-format=json"}, args...)...)...)
 	var line struct{ URL string }
 	if err := json.Unmarshal([]byte(s.line(`"msg":"status page"`)), &line); err != nil {
@@ -102,12 +109,11 @@ func startService(t *testing.T, d device, otlp string, args ...string) *service 
 	}
 	s.page = line.URL
 	s.instance = strings.TrimSuffix(strings.TrimPrefix(line.URL, "http://"), "/")
-	connection, err := grpc.NewClient(socket, grpc.WithTransportCredentials(insecure.NewCredentials()))
-	if err != nil {
+	if s.sidecar, err = grpc.NewClient(socket, grpc.WithTransportCredentials(insecure.NewCredentials())); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { connection.Close() })
-	s.identity, s.controller = csi.NewIdentityClient(connection), csi.NewControllerClient(connection)
+	t.Cleanup(func() { s.sidecar.Close() })
+	s.identity, s.controller = csi.NewIdentityClient(s.sidecar), csi.NewControllerClient(s.sidecar)
 	return s
 }
 

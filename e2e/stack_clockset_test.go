@@ -1,0 +1,167 @@
+//go:build linux && !race
+
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/container-storage-interface/spec/lib/go/csi"
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	"google.golang.org/grpc/connectivity"
+	grpcstatus "google.golang.org/grpc/status"
+)
+
+const day = 24 * time.Hour
+
+// Connected, with nothing under way: hours and days, to and fro. The longest wait
+// is for gRPC, which would end a sidecar's connection 80 s after it was made.
+func TestASetClockIsNoLoss(t *testing.T) {
+	c := startClocked(t)
+	c.worksOverCSI()
+	for _, wrong := range []time.Duration{3 * time.Hour, 3 * day, -2 * time.Hour, -3 * day} {
+		c.set(wrong)
+		c.isOneConnection()
+		c.worksOverCSI()
+		c.tellsTheTruth()
+	}
+	if state := c.sidecar.GetState(); state != connectivity.Ready {
+		t.Errorf("the connection of the sidecar is %s", state)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 90*time.Second)
+	defer cancel()
+	if c.sidecar.WaitForStateChange(ctx, connectivity.Ready) {
+		t.Errorf("the connection of a sidecar was ended after %v", time.Since(c.began))
+	}
+	c.isOneConnection()
+	c.worksOverCSI()
+	c.tellsTheTruth()
+	c.ends()
+}
+
+// A call that waits for the RDS goes on waiting, and gets its answer.
+func TestASetClockCutsNoCallShort(t *testing.T) {
+	c := startClocked(t)
+	c.rds.do("/faults/hold-exec?on=true")
+	answered := make(chan error, 1)
+	go func() {
+		_, err := c.create(t.Context(), "meanwhile", 1<<30)
+		answered <- err
+	}()
+	c.shows(10*time.Second, "a session in use", func(v shown) bool { return v.Sessions != nil && v.Sessions.InUse == 1 })
+	for _, wrong := range []time.Duration{3 * day, -3 * day, time.Hour} {
+		c.set(wrong)
+		c.tellsTheTruth()
+	}
+	select {
+	case err := <-answered:
+		t.Errorf("the call ended before its answer: %v", err)
+	default:
+	}
+	c.rds.do("/faults/none")
+	if err := <-answered; err != nil {
+		t.Error(err)
+	}
+	c.isOneConnection()
+	c.ends()
+}
+
+// The waits between attempts are as long as ever.
+func TestASetClockMovesNoAttempt(t *testing.T) {
+	c := startClocked(t)
+	c.rds.do("/faults/accept-then-close?on=true")
+	c.rds.do("/drop")
+	waits := []time.Duration{time.Second, 2 * time.Second, 4 * time.Second, 8 * time.Second, 16 * time.Second}
+	for i, wrong := range []time.Duration{2 * time.Hour, -2 * time.Hour, 3 * day, -3 * day, time.Hour} {
+		c.line("RDS connection attempt failed", fmt.Sprintf(`"attempt":%d,`, i+1))
+		c.set(wrong)
+		c.tellsWhenToCallAgain(waits[i])
+		c.tellsTheTruth()
+	}
+	c.rds.do("/faults/none")
+	v := c.reconnects(20 * time.Second)
+	if o := v.LastOutage; o.Attempts != 6 || o.Cause != "link" || o.Seconds < 31 || o.Seconds > 33+time.Since(c.began).Seconds()-31 {
+		t.Errorf("the outage on the page: %+v", o)
+	}
+	dials := c.dials()[1:]
+	for i, wait := range waits {
+		if gap := dials[i+1].Sub(dials[i]); gap < wait || gap > wait+time.Second {
+			t.Errorf("attempt %d came %v after the one before, want %v", i+2, gap, wait)
+		}
+	}
+	c.worksOverCSI()
+	c.tellsTheTruth()
+	c.ends()
+}
+
+// tellsWhenToCallAgain compares what a sidecar is told in the outage with the
+// wait that has just begun.
+func (c *clocked) tellsWhenToCallAgain(wait time.Duration) {
+	c.t.Helper()
+	_, err := c.controller.ListVolumes(c.t.Context(), &csi.ListVolumesRequest{})
+	told := false
+	for _, detail := range grpcstatus.Convert(err).Details() {
+		switch d := detail.(type) {
+		case *errdetails.RetryInfo:
+			told = true
+			if delay := d.GetRetryDelay().AsDuration(); delay < 0 || delay > wait || delay < wait-atOnce {
+				c.t.Errorf("a call is told to come again in %v; the wait is %v", delay, wait)
+			}
+		case *errdetails.ErrorInfo:
+			since, err := time.Parse(time.RFC3339, d.GetMetadata()["since"])
+			if lies := c.now().Sub(since); err != nil || lies < -atOnce || lies > time.Since(c.began)+atOnce {
+				c.t.Errorf("a call is told of an outage since %v, %v ago (%v)", since, lies, err)
+			}
+		}
+	}
+	if !told {
+		c.t.Errorf("a call in the outage is not told when to come again: %v", err)
+	}
+}
+
+// An attempt that hangs in its handshake has its ten seconds.
+func TestASetClockEndsNoAttempt(t *testing.T) {
+	c := startClocked(t)
+	c.rds.do("/faults/hold-key-exchange?on=true")
+	c.rds.do("/drop")
+	for i, wrong := range []time.Duration{3 * day, -3 * day} {
+		c.shows(5*time.Second, "connecting", func(v shown) bool { return v.State == "connecting" })
+		c.set(wrong)
+		c.tellsTheTruth()
+		c.line("RDS connection attempt failed", `"kind":"handshake"`, fmt.Sprintf(`"attempt":%d,`, i+1))
+	}
+	c.rds.do("/faults/none")
+	c.reconnects(5 * time.Second)
+	dials := c.dials()[1:]
+	for i, wait := range []time.Duration{11 * time.Second, 12 * time.Second} { // of which 10 s are the attempt
+		if gap := dials[i+1].Sub(dials[i]); gap < wait || gap > wait+time.Second {
+			t.Errorf("attempt %d came %v after the one before, want %v", i+2, gap, wait)
+		}
+	}
+	c.tellsTheTruth()
+	c.ends()
+}
+
+// A peer that falls silent is found in its ten seconds, not sooner and not later.
+func TestASetClockHidesNoSilence(t *testing.T) {
+	for name, wrong := range map[string]time.Duration{"forward": 3 * day, "backward": -3 * day} {
+		t.Run(name, func(t *testing.T) {
+			c := startClocked(t)
+			c.rds.do("/black-hole-live")
+			silent := time.Now()
+			c.set(wrong)
+			c.reconnects(20 * time.Second)
+			if took := time.Since(silent); took < 4*time.Second || took > 10*time.Second+atOnce {
+				t.Errorf("connected again %v after the silence began", took)
+			}
+			v, err := c.status()
+			if err != nil || v.LastDisconnect == nil || v.LastDisconnect.Reason != "silence" {
+				t.Errorf("the page shows %+v, %v", v, err)
+			}
+			c.tellsTheTruth()
+			c.ends()
+		})
+	}
+}
