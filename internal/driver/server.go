@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"net"
 	"time"
 
@@ -20,9 +21,11 @@ import (
 const (
 	// connectionTimeout bounds the HTTP/2 handshake of a client.
 	connectionTimeout = 10 * time.Second
-	// clientPing finds clients that died on a tcp endpoint.
-	clientPing        = time.Minute
-	clientPingTimeout = 20 * time.Second
+	// noPing: gRPC counts what it has heard of a client by the wall clock, and
+	// would end the connection of a healthy one once that clock is set back. The
+	// kernel tells of a client that died: at once on a unix socket, by Go's
+	// keepalive within minutes on a tcp endpoint.
+	noPing = time.Duration(math.MaxInt64)
 	// minClientPing is how often a client may ping; more is an attack.
 	minClientPing = 10 * time.Second
 	maxStreams    = 100 // per client; sidecars use 10 workers or so
@@ -90,7 +93,7 @@ func NewServer(cfg Config) (*Server, error) {
 	options := []grpc.ServerOption{
 		grpc.ConnectionTimeout(connectionTimeout),
 		grpc.MaxConcurrentStreams(maxStreams),
-		grpc.KeepaliveParams(keepalive.ServerParameters{Time: clientPing, Timeout: clientPingTimeout}),
+		grpc.KeepaliveParams(keepalive.ServerParameters{Time: noPing}),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: minClientPing, PermitWithoutStream: true}),
 		grpc.ChainUnaryInterceptor(calls.observe, calls.recover),
 	}
