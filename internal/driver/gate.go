@@ -33,7 +33,7 @@ func (c *controller) gate() error {
 func unreachable(domain string, s *conn.Snapshot, now time.Time) error {
 	since, failure := outageOf(s)
 	reason, why := "RDS_UNREACHABLE", ""
-	info := map[string]string{"state": string(s.State), "since": since.UTC().Format(time.RFC3339)}
+	info := map[string]string{"state": string(s.State), "since": conn.OnClock(now, since).UTC().Format(time.RFC3339)}
 	switch {
 	case failure != nil:
 		reason, why = "RDS_"+strings.ToUpper(string(failure.Kind)), failure.Kind.Summary()

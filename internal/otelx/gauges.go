@@ -120,11 +120,12 @@ func (g *gauges) observe(_ context.Context, o metric.Observer) error {
 	address := addressLabel(s.Address)
 	o.ObserveInt64(g.consecutiveFailures, int64(s.ConsecutiveFailures))
 	o.ObserveInt64(g.banSuspected, number(s.BanSuspected))
-	observeTime(o, g.nextAttempt, s.NextAttempt, address)
-	observeTime(o, g.established, s.ConnectedAt, address)
-	observeTime(o, g.lastDisconnect, s.DisconnectedAt, address)
+	now := time.Now()
+	observeTime(o, g.nextAttempt, now, s.NextAttempt, address)
+	observeTime(o, g.established, now, s.ConnectedAt, address)
+	observeTime(o, g.lastDisconnect, now, s.DisconnectedAt, address)
 	if source.LastReceived != nil {
-		observeTime(o, g.lastReceived, source.LastReceived(), address)
+		observeTime(o, g.lastReceived, now, source.LastReceived(), address)
 	}
 	inUse, limit := 0, 0
 	if source.Sessions != nil {
@@ -150,10 +151,10 @@ func (g *gauges) observeStored(o metric.Observer) {
 }
 
 // observeTime reports the time itself and not the time since: a stuck process
-// cannot make it look fresh.
-func observeTime(o metric.Observer, g metric.Float64ObservableGauge, t time.Time, options []metric.ObserveOption) {
+// cannot make it look fresh. Prometheus compares it with a clock of its own.
+func observeTime(o metric.Observer, g metric.Float64ObservableGauge, now, t time.Time, options []metric.ObserveOption) {
 	if !t.IsZero() {
-		o.ObserveFloat64(g, float64(t.UnixMicro())/1e6, options...)
+		o.ObserveFloat64(g, float64(conn.OnClock(now, t).UnixMicro())/1e6, options...)
 	}
 }
 

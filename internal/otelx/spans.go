@@ -190,7 +190,7 @@ func (s *spans) outage(ctx context.Context, o *conn.Outage) (_ context.Context, 
 		attrs = append(attrs, attrOutageError.String(errorType(o.FirstError.Kind)))
 	}
 	ctx, span := s.tracer.Start(ctx, spanOutage, trace.WithNewRoot(), trace.WithSpanKind(trace.SpanKindInternal),
-		trace.WithTimestamp(o.LastReceived), trace.WithAttributes(attrs...), trace.WithLinks(links...))
+		trace.WithTimestamp(conn.OnClock(o.EndedAt, o.LastReceived)), trace.WithAttributes(attrs...), trace.WithLinks(links...))
 	return ctx, func() { span.End(trace.WithTimestamp(o.EndedAt)) }
 }
 

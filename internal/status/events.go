@@ -41,14 +41,14 @@ func newEvents(now time.Time, rows []event) []eventView {
 func newEventView(now time.Time, e event) eventView {
 	title, w := e.words()
 	v := eventView{
-		Type: e.Type, Time: stamp(e.Last), Count: e.Count, AgoSeconds: secs(max(now.Sub(e.Last), 0)),
+		Type: e.Type, Time: stamp(now, e.Last), Count: e.Count, AgoSeconds: secs(max(now.Sub(e.Last), 0)),
 		Title: title, Text: w.text, Remedy: w.remedy, Detail: e.Detail,
 		Kind: e.Kind, Stage: e.Stage, Reason: e.Reason, Cause: e.Cause, Operation: e.Op,
 		OutageID: e.Outage, Attempts: e.Attempts,
 		Tone: [classes]string{classRoutine: "good", classFailure: "bad", classAlarm: "alarm"}[e.class()],
 	}
 	if e.Count > 1 {
-		v.FirstTime = stamp(e.First)
+		v.FirstTime = stamp(now, e.First)
 	}
 	if e.Duration > 0 {
 		v.DurationSeconds = new(secs(e.Duration))

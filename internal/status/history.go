@@ -35,7 +35,7 @@ func newHistory(now time.Time, intervals []interval) history {
 		intervals = []interval{newInterval(linkUnknown, now.Add(-window), now)}
 	}
 	h := history{
-		From: stamp(intervals[0].Start), To: stamp(now),
+		From: stamp(now, intervals[0].Start), To: stamp(now, now),
 		Intervals: make([]intervalView, 0, len(intervals)),
 	}
 	for _, iv := range intervals {
@@ -44,7 +44,7 @@ func newHistory(now time.Time, intervals []interval) history {
 		h.UnknownSeconds += secs(iv.Unknown)
 		h.Outages += iv.Outages
 		h.Intervals = append(h.Intervals, intervalView{
-			State: iv.State, Start: stamp(iv.Start), End: stamp(iv.End),
+			State: iv.State, Start: stamp(now, iv.Start), End: stamp(now, iv.End),
 			DurationSeconds: secs(iv.End.Sub(iv.Start)), DownSeconds: secs(iv.Down), Outages: iv.Outages,
 		})
 	}

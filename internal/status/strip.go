@@ -41,7 +41,7 @@ func newStrip(h *history) strip {
 	var down []segment
 	for _, iv := range h.Intervals {
 		x := at(iv.Start)
-		seg := segment{State: iv.State, X: percentage(x), W: percentage(at(iv.End) - x), Title: iv.title()}
+		seg := segment{State: iv.State, X: percentage(x), W: percentage(max(at(iv.End)-x, 0)), Title: iv.title()}
 		if iv.State == linkDown {
 			down = append(down, seg)
 		} else {

@@ -136,12 +136,12 @@ func newView(now time.Time, in inputs) *view {
 	}
 	stuck := monitorStuck(now, s, in.lastTurn)
 	v := &view{
-		GeneratedAt: stamp(now), Version: clean(in.version),
-		StartedAt: stamp(in.record.started), UptimeSeconds: ago(now, in.record.started),
+		GeneratedAt: stamp(now, now), Version: clean(in.version),
+		StartedAt: stamp(now, in.record.started), UptimeSeconds: ago(now, in.record.started),
 		Ready: s.Connected() && !stuck, Live: !stuck, State: s.State,
 		Address:      clean(s.Address),
-		Device:       newDevice(s),
-		LastReceived: stamp(in.lastReceived), LastReceivedAgoSeconds: ago(now, in.lastReceived),
+		Device:       newDevice(now, s),
+		LastReceived: stamp(now, in.lastReceived), LastReceivedAgoSeconds: ago(now, in.lastReceived),
 		Sessions:    in.sessions,
 		Volumes:     newVolumesView(now, in.volumes),
 		Connections: s.Generation, Attempts: s.Attempts, ConsecutiveFailures: s.ConsecutiveFailures,
@@ -151,7 +151,7 @@ func newView(now time.Time, in inputs) *view {
 		Events:     newEvents(now, in.record.events),
 	}
 	if s.State == conn.StateWaiting && !s.NextAttempt.IsZero() {
-		v.NextAttempt = stamp(s.NextAttempt)
+		v.NextAttempt = stamp(now, s.NextAttempt)
 		v.NextAttemptInSeconds = new(secs(max(s.NextAttempt.Sub(now), 0)))
 	}
 	if v.Outage != nil {
@@ -163,17 +163,17 @@ func newView(now time.Time, in inputs) *view {
 	}
 	if !s.DisconnectedAt.IsZero() {
 		w := reasonWords(s.Reason)
-		v.LastDisconnect = &disconnect{s.Reason, w.text, w.remedy, stamp(s.DisconnectedAt), ago(now, s.DisconnectedAt)}
+		v.LastDisconnect = &disconnect{s.Reason, w.text, w.remedy, stamp(now, s.DisconnectedAt), ago(now, s.DisconnectedAt)}
 	}
 	v.Headline, v.HeadlineDetail = headline(v, stuck)
 	since := sinceWhen(s, in.record.started)
-	v.Since, v.SinceSeconds = stamp(since), ago(now, since)
+	v.Since, v.SinceSeconds = stamp(now, since), ago(now, since)
 	v.Warnings = warnings(now, in, s, stuck)
 	return v
 }
 
 // newDevice is nil before the first connection.
-func newDevice(s *conn.Snapshot) *device {
+func newDevice(now time.Time, s *conn.Snapshot) *device {
 	if s.Generation == 0 {
 		return nil
 	}
@@ -181,8 +181,8 @@ func newDevice(s *conn.Snapshot) *device {
 	return &device{
 		Board: clean(id.Board), Version: clean(id.Version),
 		SerialNumber: clean(id.SerialNumber), SoftwareID: clean(id.SoftwareID), SystemID: clean(id.SystemID),
-		BootTime: stamp(s.Report.BootTime), PeerAddress: clean(s.Report.PeerAddress),
-		HostKeyCheck: clean(s.Report.HostKeyCheck), ConnectedAt: stamp(s.ConnectedAt),
+		BootTime: stamp(now, s.Report.BootTime), PeerAddress: clean(s.Report.PeerAddress),
+		HostKeyCheck: clean(s.Report.HostKeyCheck), ConnectedAt: stamp(now, s.ConnectedAt),
 	}
 }
 
@@ -190,7 +190,7 @@ func newFailure(now time.Time, e *conn.Error, at time.Time) *failure {
 	w := kindWords(e.Kind)
 	return &failure{
 		Kind: e.Kind, Stage: e.Stage, Text: w.text, Remedy: w.remedy, Detail: clean(e.Error()),
-		Time: stamp(at), AgoSeconds: ago(now, at),
+		Time: stamp(now, at), AgoSeconds: ago(now, at),
 	}
 }
 
@@ -203,7 +203,7 @@ func newOutage(now time.Time, o *conn.Outage) *outage {
 		begin.LastReceived = o.DetectedAt
 	}
 	v := &outage{
-		ID: o.ID, LastReceived: stamp(o.LastReceived), DetectedAt: stamp(o.DetectedAt), EndedAt: stamp(o.EndedAt),
+		ID: o.ID, LastReceived: stamp(now, o.LastReceived), DetectedAt: stamp(now, o.DetectedAt), EndedAt: stamp(now, o.EndedAt),
 		DurationSeconds: secs(max(begin.Duration(now), 0)), Attempts: o.Attempts, Reason: o.Reason,
 		Text: "No connection could be made since the controller started.",
 	}
@@ -222,13 +222,13 @@ func newOutage(now time.Time, o *conn.Outage) *outage {
 	return v
 }
 
-// stamp is a time as the view shows it: UTC, to the millisecond. Unknown stays
-// unknown.
-func stamp(t time.Time) time.Time {
+// stamp is a time as the view shows it: by the clock as it shows now, UTC, to the
+// millisecond. Unknown stays unknown.
+func stamp(now, t time.Time) time.Time {
 	if t.IsZero() {
 		return t
 	}
-	return t.UTC().Truncate(time.Millisecond)
+	return conn.OnClock(now, t).UTC().Truncate(time.Millisecond)
 }
 
 // ago is how long t lies back, nil when t is unknown.

@@ -40,7 +40,7 @@ func newVolumesView(now time.Time, v *Volumes) *volumesView {
 	if v == nil {
 		return nil
 	}
-	view := &volumesView{ListedAt: stamp(v.ListedAt), AgoSeconds: ago(now, v.ListedAt),
+	view := &volumesView{ListedAt: stamp(now, v.ListedAt), AgoSeconds: ago(now, v.ListedAt),
 		Count: v.Count, Bytes: byteCount(v.Bytes), Pools: []poolView{}}
 	for _, p := range v.Pools {
 		view.Pools = append(view.Pools, poolView{clean(p.Name), byteCount(p.Size), byteCount(p.Free)})
