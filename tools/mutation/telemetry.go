@@ -39,6 +39,14 @@ var telemetryFaults = []mutation{
 		test:  "TestUnknownIsAbsent",
 	},
 	{
+		name:  "times are shown as they were noted",
+		means: "Somebody sets the clock, and the newest byte is days old for as long as the connection lasts: a false alarm.",
+		file:  "internal/conn/clock.go",
+		old:   "return t.Add(step.Round(time.Millisecond))",
+		new:   "_ = step\n\treturn t",
+		test:  "TestATimeIsShownByTheClockAsItIsNow",
+	},
+	{
 		name:  "an address no longer used stays",
 		means: "The alert on an RDS that was moved fires for ever.",
 		file:  "internal/otelx/gauges.go",
