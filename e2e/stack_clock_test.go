@@ -94,14 +94,13 @@ type clocked struct {
 	wrong  time.Duration // what its clock shows above the true time
 }
 
-// startClocked begins a test of one, with the clock right and the RDS connected.
-func startClocked(t *testing.T, args ...string) *clocked {
+// startClocked starts one, with the clock right and the RDS connected.
+func startClocked(t *testing.T) *clocked {
 	t.Helper()
-	realTime(t)
 	c := &clocked{rds: startDevice(t), traces: newTraceStore(t)}
 	path := controllerWithSettableClock(t)
 	c.began = time.Now()
-	c.service = startServiceAt(t, path, c.rds.device, c.traces.url, append(args, "--rds-backoff-jitter=0")...)
+	c.service = startServiceAt(t, path, c.rds.device, c.traces.url, "--rds-backoff-jitter=0")
 	c.shows(20*time.Second, "connected", connected)
 	return c
 }
