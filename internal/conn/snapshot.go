@@ -50,7 +50,7 @@ func Causes() []Cause { return []Cause{CauseLink, CauseReboot, CauseOtherDevice,
 
 // Snapshot is the one truth about the connection, read by RPCs, page, probes
 // and metrics. It is immutable: the manager publishes a new one at every
-// change. Times are zero while unknown.
+// change. Times are zero while unknown; whoever shows one uses OnClock.
 type Snapshot struct {
 	Address    string // host:port
 	State      State
