@@ -38,6 +38,16 @@ func TestEachBadInputIsOneLineWithFlagFaultAndRemedy(t *testing.T) {
 		{"--rds-address=[fd00::5]:22", "--rds-address=[fd00::5]:22", "contains a port", "--rds-address=fd00::5 --rds-port=22"},
 		{"--rds-address=admin@rds", "--rds-address", "contains a user name", "--rds-user=admin"},
 		{"--rds-address=ssh://rds", "--rds-address", "is a URL", "--rds-address=rds"},
+		{"--rds-address=ssh://admin@rds:2222/", "--rds-address", "is a URL", "use --rds-address=rds --rds-port=2222 --rds-user=admin"},
+		{"--rds-address=admin@rds:22", "--rds-address", "contains a user name", "use --rds-address=rds --rds-port=22 --rds-user=admin"},
+		{"--rds-address=rds:", "--rds-address=rds:", "contains a port", "use --rds-address=rds"},
+		{"--rds-address=:22", "--rds-address=:22", "neither an IP address nor a host name", "such as 10.0.0.5"},
+		{"--rds-address=10.0.0.256", "--rds-address=10.0.0.256", "neither an IP address nor a host name", "such as 10.0.0.5"},
+		{"--rds-address=10.0.5", "--rds-address=10.0.5", "neither an IP address nor a host name", "such as 10.0.0.5"},
+		{"--rds-address=rds..example", "--rds-address=rds..example", "neither an IP address nor a host name", "such as 10.0.0.5"},
+		{"--rds-address=10.0.0.5 ", `--rds-address="10.0.0.5 "`, "ends with a blank", "remove it"},
+		{"--rds-user=csi\n", `--rds-user="csi\n"`, "ends with a blank or a line break", "remove it"},
+		{"--rds-key-file=" + f.key + "\n", "--rds-key-file=", "ends with a blank or a line break", "remove it"},
 		{"--rds-address=rds one", "--rds-address", "neither an IP address nor a host name", "such as 10.0.0.5"},
 		{"--rds-port=0", "--rds-port=0", "out of range", "from 1 to 65535"},
 		{"--rds-port=70000", "--rds-port=70000", "out of range", "from 1 to 65535"},
@@ -70,6 +80,7 @@ func TestEachBadInputIsOneLineWithFlagFaultAndRemedy(t *testing.T) {
 		{"--rds-dial-budget=3/61", "--rds-dial-budget", "not a dial budget", "3/61s"},
 		{"--rds-session-limit=0", "--rds-session-limit", "out of range", "from 1"},
 		{"--rds-volume-base-path=/", "--rds-volume-base-path", "is the root", "such as /storage-pool/csi"},
+		{"--rds-volume-base-path=/a,,/b", "--rds-volume-base-path", "nothing before or after a comma", "remove the comma"},
 		{"--rds-volume-base-path=/a b", "--rds-volume-base-path", "cannot be such a directory", "of letters"},
 		{"--rds-volume-base-path=/a/../b", "--rds-volume-base-path", "contains ..", "such as /storage-pool/csi"},
 		{"--endpoint=/csi/csi.sock", "--endpoint=/csi/csi.sock", "no scheme", "unix:///path"},
@@ -260,6 +271,17 @@ func TestWarnings(t *testing.T) {
 		if len(cfg.notes) != 1 || !strings.Contains(cfg.notes[0], test.want) {
 			t.Errorf("%q: got %q, want %q", test.changes, cfg.notes, test.want)
 		}
+	}
+}
+
+func TestAFlagThatIsGivenTwiceIsTold(t *testing.T) {
+	f := writeFiles(t)
+	cfg, _, err := read(append(f.with(), "--rds-port=22", "--rds-port=2022", "--rds-user=csi", "--rds-user=csi"), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := []string{"--rds-port is given more than once; the last one holds: 2022"}; !slices.Equal(cfg.notes, want) || cfg.rds.port != 2022 {
+		t.Errorf("port %d, warnings %q, want %q", cfg.rds.port, cfg.notes, want)
 	}
 }
 

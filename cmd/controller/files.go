@@ -86,7 +86,7 @@ func (ss *settings) checkEndpointDirectory(cfg *config) {
 	}
 	dir := filepath.Dir(cfg.endpoint.address)
 	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
-		ss.fault("endpoint", bad(fmt.Sprintf("%s needs the directory %s, which is not there", cfg.endpoint, dir),
+		ss.fault("endpoint", bad(fmt.Sprintf("needs the directory %s, which is not there", dir),
 			"create or mount it, choose another --endpoint, or disable CSI with --endpoint="))
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/netip"
 	"regexp"
+	"slices"
 	"strings"
 	"unicode"
 
@@ -23,20 +24,60 @@ func rdsHost(to *string) func(string) error {
 		if _, err := netip.ParseAddr(host); err == nil || host == "" {
 			return nil
 		}
-		if user, rest, found := strings.Cut(host, "@"); found {
-			return bad("contains a user name", fmt.Sprintf("use --rds-address=%s --rds-user=%s", rest, user))
+		if remedy, found := moreThanAHost(value); found != "" {
+			return bad(found, remedy)
 		}
-		if _, rest, found := strings.Cut(host, "://"); found {
-			return bad("is a URL", "give the address alone, such as --rds-address="+rest)
-		}
-		if name, port, err := net.SplitHostPort(value); err == nil {
-			return bad("contains a port", fmt.Sprintf("use --rds-address=%s --rds-port=%s", name, port))
-		}
-		if len(host) > 253 || !hostName.MatchString(host) {
+		if !isHostName(host) {
 			return bad("is neither an IP address nor a host name", "give one, such as 10.0.0.5, fd00::5 or rds.example.net")
 		}
 		return nil
 	}
+}
+
+// isHostName reports whether a name can be one by RFC 1123. By its section 2.1
+// the last label is never a number, which tells a mistyped IPv4 address.
+func isHostName(s string) bool {
+	labels := strings.Split(strings.TrimSuffix(s, "."), ".")
+	last := labels[len(labels)-1]
+	return len(s) <= 253 && hostName.MatchString(s) && !slices.Contains(labels, "") && strings.Trim(last, "0123456789") != ""
+}
+
+// moreThanAHost finds the parts of a URL, and of user@host:port, that have flags
+// of their own, and tells what to write instead.
+func moreThanAHost(value string) (remedy, found string) {
+	_, rest, isURL := strings.Cut(value, "://")
+	if !isURL {
+		rest = value
+	}
+	rest, _, _ = strings.Cut(rest, "/")
+	user, host, hasUser := strings.Cut(rest, "@")
+	if !hasUser {
+		user, host = "", rest
+	}
+	name, port, err := net.SplitHostPort(host)
+	if err != nil {
+		name, port = host, ""
+	}
+	switch {
+	case name == "":
+		return "", ""
+	case isURL:
+		found = "is a URL"
+	case hasUser:
+		found = "contains a user name"
+	case err == nil:
+		found = "contains a port"
+	default:
+		return "", ""
+	}
+	remedy = "use --rds-address=" + name
+	if port != "" {
+		remedy += " --rds-port=" + port
+	}
+	if user != "" {
+		remedy += " --rds-user=" + user
+	}
+	return remedy, found
 }
 
 var (
@@ -82,6 +123,8 @@ func basePaths(to *[]string) func(string) error {
 func checkBasePath(value string) error {
 	remedy := "give a directory on the RDS, such as /storage-pool/csi"
 	switch {
+	case value == "":
+		return bad("has nothing before or after a comma", "remove the comma")
 	case strings.Trim(value, "/") == "":
 		return bad("is the root", remedy)
 	case strings.ContainsFunc(value, unicode.IsControl):

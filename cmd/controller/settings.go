@@ -5,7 +5,9 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
+	"unicode"
 )
 
 // envPrefix begins every variable. The rest of its name is the flag's, in
@@ -23,16 +25,36 @@ type setting struct {
 	flagOnly bool   // of a subcommand: no variable sets it
 	parse    func(text string) error
 
-	text   string
-	source string // --name or the variable; empty: the default
+	text     string
+	source   string // --name or the variable; empty: the default
+	repeated bool   // the flag was given more than once, with another value
 }
 
 func (s *setting) String() string   { return s.text }
 func (s *setting) IsBoolFlag() bool { return s.isSwitch }
 
 func (s *setting) Set(text string) error {
+	s.repeated = s.repeated || s.source != "" && s.text != text
 	s.text, s.source = text, "--"+s.name
 	return nil
+}
+
+// where tells how it was set. A value that could not be told apart from the
+// text around it is quoted.
+func (s *setting) where() string {
+	value := s.text
+	if value != strings.TrimSpace(value) || strings.ContainsFunc(value, unicode.IsControl) {
+		value = strconv.Quote(value)
+	}
+	switch {
+	case s.source == "" && value == "":
+		return "--" + s.name
+	case s.source == "":
+		return fmt.Sprintf("--%s (default %s)", s.name, value)
+	case s.source == "--"+s.name:
+		return fmt.Sprintf("--%s=%s", s.name, value)
+	}
+	return fmt.Sprintf("%s=%s (--%s)", s.source, value, s.name)
 }
 
 func (s *setting) variable() string {
@@ -99,6 +121,14 @@ func (ss *settings) read(args []string, env func(string) (string, bool), help io
 		if text, _ := env(s.variable()); text != "" && s.source == "" && !s.flagOnly {
 			s.text, s.source = text, s.variable()
 		}
+		if s.repeated {
+			ss.note("--%s is given more than once; the last one holds: %s", s.name, s.text)
+		}
+		// What comes from a file often ends in a line break.
+		if s.text != strings.TrimSpace(s.text) {
+			ss.fault(s.name, bad("begins or ends with a blank or a line break", "remove it"))
+			continue
+		}
 		if err := s.parse(s.text); err != nil {
 			ss.fault(s.name, err)
 		}
@@ -113,16 +143,7 @@ func (ss *settings) fault(name string, err error) {
 		return
 	}
 	ss.failed[name] = true
-	s := ss.find(name)
-	f := fault{name: name, where: "--" + name, err: err}
-	switch s.source {
-	case "":
-	case "--" + name:
-		f.where = fmt.Sprintf("--%s=%s", name, s.text)
-	default:
-		f.where = fmt.Sprintf("%s=%s (--%s)", s.source, s.text, name)
-	}
-	ss.faults = append(ss.faults, f)
+	ss.faults = append(ss.faults, fault{name: name, where: ss.find(name).where(), err: err})
 }
 
 // require notes a fault of a setting unless ok.
