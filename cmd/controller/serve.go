@@ -5,7 +5,9 @@ import (
 	"errors"
 	"log/slog"
 	"net"
+	"os/signal"
 	"strconv"
+	"syscall"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -33,6 +35,8 @@ func serve(ctx context.Context, p process) int {
 		return p.refuse(err)
 	}
 	slog.SetDefault(logger)
+	// A reader of the log that goes away would end the process otherwise.
+	signal.Ignore(syscall.SIGPIPE)
 	for _, note := range cfg.notes {
 		logger.Warn(note)
 	}

@@ -1,8 +1,12 @@
 package main
 
 import (
+	"bufio"
+	"io"
 	"net"
+	"net/http"
 	"os"
+	"os/exec"
 	"strings"
 	"syscall"
 	"testing"
@@ -206,6 +210,47 @@ func TestTheEmbeddedRDSNeedsNothingAndLeavesNothing(t *testing.T) {
 	r.stopsWithin(idleStop, syscall.SIGTERM)
 	if _, err := os.Stat(folder); !os.IsNotExist(err) {
 		t.Errorf("the folder was left behind: %v", err)
+	}
+}
+
+// A container runtime or a pager that goes away closes the pipe of the log.
+func TestALogThatNobodyReadsAnyMoreEndsNothing(t *testing.T) {
+	path, err := binary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	read, write, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	metrics := freePort(t)
+	cmd := exec.Command(path, "--embedded-rds", "--embedded-rds-outages=every=300ms,down=150ms", "--metrics-address="+metrics,
+		"--rds-backoff-initial=20ms", "--rds-backoff-max=40ms")
+	cmd.Env, cmd.Stderr = []string{"TMPDIR=" + t.TempDir()}, write
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer cmd.Wait()
+	defer cmd.Process.Kill()
+	write.Close()
+	if _, err := bufio.NewReader(read).ReadString('\n'); err != nil {
+		t.Fatal(err)
+	}
+	read.Close()
+	const recovered = `rds_csi_rds_reconnect_total{status="success"} 3`
+	var text string
+	for deadline := time.Now().Add(patience); !strings.Contains(text, recovered); time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("there are no three recoveries: the last answer was\n%s", text)
+		}
+		response, err := http.Get("http://" + metrics + "/metrics")
+		if err != nil { // not yet, or not any more
+			text = err.Error()
+			continue
+		}
+		body, _ := io.ReadAll(response.Body) // half an answer has not what we look for
+		text = string(body)
+		response.Body.Close()
 	}
 }
 
