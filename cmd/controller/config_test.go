@@ -94,7 +94,7 @@ func TestEachBadInputIsOneLineWithFlagFaultAndRemedy(t *testing.T) {
 		{"--metrics-address=localhost", "--metrics-address", "not an address to listen on", "write host:port"},
 		{"--metrics-address=:99999", "--metrics-address", "no valid port", "write host:port"},
 		{"--health-address=:9809", "--health-address", "same as --metrics-address", "another port"},
-		{"--web.config.file=" + web, "--web.config.file", "not usable", "exporter-toolkit"},
+		{"--web.config.file=" + web, "--web.config.file", "not usable: yaml:", "exporter-toolkit"},
 		{"--web.config.file=/no/such/file", "--web.config.file", "not usable", "is mounted"},
 		{"--log-format=xml", "--log-format=xml", "is unknown", "auto, tint, json"},
 		{"--log-level=loud", "--log-level=loud", "is unknown", "debug, info, warn, error"},

@@ -74,7 +74,8 @@ func fileRemedy(err error, another string) string {
 func (ss *settings) checkWebConfig(cfg *config) {
 	if err := status.ValidateWebConfig(cfg.webConfigFile); err != nil {
 		ss.fault("web.config.file", bad("is not usable: "+err.Error(), fileRemedy(err,
-			"write it as the web configuration of the Prometheus exporter-toolkit: tls_server_config, basic_auth_users")))
+			"write it as the web configuration of the Prometheus exporter-toolkit: tls_server_config with cert_file and key_file, "+
+				"basic_auth_users with bcrypt hashes as htpasswd -nB prints them")))
 	}
 }
 

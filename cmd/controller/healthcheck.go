@@ -37,6 +37,9 @@ func healthcheck(ctx context.Context, p process) int {
 			return p.fail(err)
 		}
 	}
+	if !strings.Contains(url, "://") {
+		return p.fail(fmt.Errorf("--url=%s: is no URL; write it whole, such as http://127.0.0.1:9809/livez", url))
+	}
 	answer, err := get(ctx, url)
 	if err != nil {
 		return p.fail(err)

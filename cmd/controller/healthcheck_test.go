@@ -35,6 +35,7 @@ func TestHealthcheckAsksTheAddressOfTheSameFlags(t *testing.T) {
 		{[]string{"--metrics-address=127.0.0.1:0"}, 200, exitFailure, "say --url"},
 		{[]string{"--metrics-address=9809"}, 200, exitFailure, "write :9809"},
 		{[]string{"--web.config.file=/some/file"}, 200, exitFailure, "give the controller a --health-address"},
+		{[]string{"--url=127.0.0.1:9809"}, 200, exitFailure, "--url=127.0.0.1:9809: is no URL; write it whole"},
 		{[]string{"--nonsense"}, 200, exitFailure, "-nonsense"},
 	}
 	for _, test := range tests {

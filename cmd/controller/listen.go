@@ -26,6 +26,8 @@ func listenCSI(e endpoint) (net.Listener, error) {
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
 		return nil, fmt.Errorf("cannot listen on %s: the address is taken; choose another one with --endpoint", e)
+	case errors.Is(err, os.ErrPermission):
+		return nil, fmt.Errorf("cannot listen on %s: %w; let uid %d write there, or choose another --endpoint", e, err, os.Getuid())
 	case err != nil:
 		return nil, fmt.Errorf("cannot listen on %s: %w; see --endpoint", e, err)
 	}
@@ -44,7 +46,7 @@ func removeStaleSocket(path string) error {
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("cannot look at %s: %w; see --endpoint", path, err)
+		return fmt.Errorf("cannot look at %s: %w; let uid %d read the directory, or choose another --endpoint", path, err, os.Getuid())
 	}
 	if info.Mode().Type() != os.ModeSocket {
 		return fmt.Errorf("%s is there and is no socket; move it away, or choose another --endpoint", path)

@@ -40,18 +40,13 @@ type Config struct {
 	Metrics http.Handler
 	// Source is what is shown.
 	Source Source
-	// Logger gets a line when listening, and faults; nil: slog.Default().
+	// Logger gets faults, and what WebConfigFile turned on; nil: slog.Default().
 	Logger *slog.Logger
 }
 
 // ValidateWebConfig reads a file of Config.WebConfigFile, and the certificates
 // that it names, and returns what is wrong with it; an empty name is fine.
-func ValidateWebConfig(file string) error {
-	if err := web.Validate(file); err != nil {
-		return fmt.Errorf("--web.config.file %s: %w", file, err)
-	}
-	return nil
-}
+func ValidateWebConfig(file string) error { return web.Validate(file) }
 
 // Handler is what the main listener serves, for a caller that needs no listener.
 // It asks for no authentication.
@@ -83,7 +78,7 @@ type endpoint struct {
 // An error names the flag that can mend it.
 func Listen(cfg Config) (*Server, error) {
 	if err := ValidateWebConfig(cfg.WebConfigFile); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("--web.config.file %s: %w", cfg.WebConfigFile, err)
 	}
 	h := newHandlers(cfg)
 	s := &Server{logger: h.logger, webConfigFile: cfg.WebConfigFile}
@@ -147,9 +142,13 @@ func (s *Server) Run(ctx context.Context) error {
 			return
 		}
 		running++
+		logger := s.logger
+		if webConfigFile == "" { // the toolkit would only say that there is no TLS
+			logger = slog.New(slog.DiscardHandler)
+		}
 		go func() {
 			flags := &web.FlagConfig{WebConfigFile: &webConfigFile}
-			ended <- web.Serve(e.listener, e.server, flags, s.logger)
+			ended <- web.Serve(e.listener, e.server, flags, logger)
 		}()
 	}
 	serve(s.main, s.webConfigFile)

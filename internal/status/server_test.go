@@ -20,7 +20,9 @@ import (
 func start(t *testing.T, cfg Config) *Server {
 	t.Helper()
 	cfg.Address = "127.0.0.1:0"
-	cfg.Logger = slog.New(slog.DiscardHandler)
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
 	s, err := Listen(cfg)
 	if err != nil {
 		t.Fatal(err)
@@ -157,6 +159,27 @@ func TestABadWebConfigFileIsAnErrorBeforeAnyPortIsOpen(t *testing.T) {
 	}
 	if err := ValidateWebConfig(""); err != nil {
 		t.Errorf("no file: %v", err)
+	}
+}
+
+func TestTheLogTellsOfTLSOnlyWhereItWasAskedFor(t *testing.T) {
+	var log strings.Builder
+	t.Run("plain", func(t *testing.T) {
+		s := start(t, Config{HealthAddress: "127.0.0.1:0", Logger: slog.New(slog.NewTextHandler(&log, nil)), Source: source(connected())})
+		for _, a := range []net.Addr{s.Addr(), s.HealthAddr()} {
+			ask(t, "GET", "http://"+a.String()+"/livez")
+		}
+	})
+	if log.Len() > 0 {
+		t.Errorf("without TLS: %s", log.String())
+	}
+	t.Run("TLS", func(t *testing.T) {
+		file, _ := webConfig(t)
+		s := start(t, Config{WebConfigFile: file, Logger: slog.New(slog.NewTextHandler(&log, nil)), Source: source(connected())})
+		ask(t, "GET", "http://"+s.Addr().String()+"/livez")
+	})
+	if !strings.Contains(log.String(), "TLS is enabled") {
+		t.Errorf("with TLS: %q", log.String())
 	}
 }
 
