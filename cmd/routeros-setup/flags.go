@@ -103,8 +103,10 @@ func (f *flags) device(env func(string) string) (faults []error) {
 		if err != nil {
 			faults = append(faults, fmt.Errorf("--admin-password-file: %w", err))
 		}
-		o.Admin.Password = strings.TrimRight(string(text), "\r\n")
+		o.Admin.Password = string(text)
 	}
+	// Files end in a line break, and so do variables that come from one.
+	o.Admin.Password = strings.TrimRight(o.Admin.Password, "\r\n")
 	if f.command == "setup" {
 		faults = append(faults, o.Check()...)
 	}
@@ -119,13 +121,10 @@ func hostAndPort(address string) (string, int, error) {
 	host, port, err := net.SplitHostPort(address)
 	if err != nil { // no port, or an IPv6 address without brackets
 		host, port = strings.Trim(address, "[]"), "22"
-		if strings.Contains(host, ":") && net.ParseIP(host) == nil {
-			return "", 0, fmt.Errorf("--address=%s: want host or host:port", address)
-		}
 	}
 	n, err := strconv.ParseUint(port, 10, 16)
-	if err != nil || n == 0 || host == "" {
-		return "", 0, fmt.Errorf("--address=%s: want host or host:port", address)
+	if err != nil || n == 0 || host == "" || strings.ContainsAny(host, "@/ \t\r\n") || strings.Contains(host, ":") && net.ParseIP(host) == nil {
+		return "", 0, fmt.Errorf("--address=%q: want host or host:port, such as 192.0.2.10, rds:2222 or [2001:db8::1]:22", address)
 	}
 	return host, int(n), nil
 }

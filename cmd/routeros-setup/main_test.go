@@ -39,6 +39,8 @@ func TestACommandLineThatIsWrongDoesNothing(t *testing.T) {
 		"ready":                                 "--address is missing",
 		"ready --address=a:b:c":                 "want host or host:port",
 		"ready --address=rds:0":                 "want host or host:port",
+		"ready --address=admin@rds":             `--address="admin@rds": want host or host:port`,
+		"ready --address=ssh://rds":             "want host or host:port",
 		"ready --address=rds --timeout=0s":      "--timeout=0s",
 		"ready --address=rds --timeout=x":       "timeout",
 		"setup --address=rds --user=-csi":       `"-csi" is no name`,
@@ -56,6 +58,9 @@ func TestACommandLineThatIsWrongDoesNothing(t *testing.T) {
 	if _, _, errs := invoke(t, nil, "setup", "--user=-csi", "--timeout=0s"); strings.Count(errs, "\n") < 3 {
 		t.Errorf("not every fault is told: %s", errs)
 	}
+	if code, _, errs := invoke(t, nil, "ready", "--address=192.0.2.1\n"); code != exitUsage || !strings.Contains(errs, `--address="192.0.2.1\n"`) {
+		t.Errorf("a line break in the address: exit code %d, %s", code, errs)
+	}
 	if files, _ := os.ReadDir("."); len(files) != 0 {
 		t.Errorf("files were made: %v", files)
 	}
@@ -65,6 +70,23 @@ func TestHelpIsNoFault(t *testing.T) {
 	for _, line := range []string{"--help", "help", "keys --help", "ready -h", "setup --help"} {
 		if code, out, errs := invoke(t, nil, strings.Fields(line)...); code != exitOK || errs != "" || !strings.Contains(out, "setup") {
 			t.Errorf("%s: exit code %d", line, code)
+		}
+	}
+}
+
+func TestALineBreakIsNoPartOfThePassword(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "password")
+	if err := os.WriteFile(file, []byte("of file \r\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for want, args := range map[string][]string{
+		"of variable": {"--address=rds"},
+		"of file ":    {"--address=rds", "--admin-password-file=" + file},
+	} {
+		f := newFlags("ready")
+		env := func(string) string { return "of variable\n" }
+		if err := f.read(args, env, nil); err != nil || f.options.Admin.Password != want {
+			t.Errorf("got %q, %v, want %q", f.options.Admin.Password, err, want)
 		}
 	}
 }
