@@ -247,11 +247,16 @@ func TestWarnings(t *testing.T) {
 	if err := os.Chmod(open, 0o644); err != nil { // the umask may forbid it at creation
 		t.Fatal(err)
 	}
+	unprotected := filepath.Join(f.dir, "web.yml")
+	if err := os.WriteFile(unprotected, []byte("# basic_auth_users:\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	tests := []struct {
 		changes []string
 		environ string
 		want    string
 	}{
+		{changes: []string{"--web.config.file=" + unprotected}, want: "asks for neither TLS nor a password"},
 		{changes: []string{"--rds-key-file=" + open}, want: "open to every user of this machine (mode 0644)"},
 		{changes: []string{"--rds-key-file=" + f.ecdsaKey}, want: "of type ecdsa-sha2-nistp256, which RouterOS does not accept"},
 		{changes: []string{"--rds-host-key", "--rds-insecure-skip-verify=true"}, want: "SECURITY: --rds-insecure-skip-verify accepts ANY host key"},

@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 
 	"golang.org/x/crypto/ssh"
@@ -71,11 +72,20 @@ func fileRemedy(err error, another string) string {
 	return another
 }
 
+// protects finds the sections of a web configuration that keep somebody out.
+var protects = regexp.MustCompile(`(?m)^["']?(tls_server_config|basic_auth_users)\b`)
+
 func (ss *settings) checkWebConfig(cfg *config) {
 	if err := status.ValidateWebConfig(cfg.webConfigFile); err != nil {
 		ss.fault("web.config.file", bad("is not usable: "+err.Error(), fileRemedy(err,
 			"write it as the web configuration of the Prometheus exporter-toolkit: tls_server_config with cert_file and key_file, "+
 				"basic_auth_users with bcrypt hashes as htpasswd -nB prints them")))
+		return
+	}
+	// An empty file is valid there, and a Secret that is not filled yet is one.
+	if text, err := os.ReadFile(cfg.webConfigFile); err == nil && !protects.Match(text) {
+		ss.note("SECURITY: --web.config.file=%s asks for neither TLS nor a password: page and metrics are open to whoever reaches --metrics-address",
+			cfg.webConfigFile)
 	}
 }
 
