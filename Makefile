@@ -1,10 +1,10 @@
-# `make` and `make simulate` are what CI runs, without its installation of packages.
+# `make` is what CI runs, without its installation of packages.
 .PHONY: all test race simulate soak lint gosec vulncheck rules promcheck tools composecheck mutation fmt bench fuzz build
 
 GO ?= go
 PACKAGES = ./...
 
-all: test lint gosec rules promcheck tools composecheck race mutation
+all: test lint gosec rules promcheck tools composecheck race mutation simulate
 
 test:
 	$(GO) test $(PACKAGES)
