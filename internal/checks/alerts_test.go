@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"maps"
-	"os/exec"
 	"regexp"
 	"slices"
 	"strings"
@@ -267,11 +266,11 @@ func TestTheRunbooksAddressIsRewrittenByTheDocumentedLine(t *testing.T) {
 	if found == nil {
 		t.Fatal("the header has no such line")
 	}
-	sed := exec.Command("sed", found[1])
+	sed := tool(t, "alerts", "sed", found[1])
 	sed.Stdin = strings.NewReader(text)
-	out, err := sed.Output()
+	out, err := sed.CombinedOutput()
 	if err != nil {
-		t.Skipf("sed: %v", err)
+		t.Fatalf("%v: %s", err, out)
 	}
 	n := len(readAlerts(t))
 	if got := strings.Count(string(out), "runbook_url: https://git.example.org/rds-csi/blob/main/docs/runbook.md#"); got != n {

@@ -29,7 +29,7 @@ func tool(t *testing.T, folder, name string, args ...string) *exec.Cmd {
 		if os.Getenv("RDS_CI") == "1" {
 			t.Fatalf("%s is missing, and with RDS_CI=1 nothing is skipped for that", name)
 		}
-		t.Skipf("%s is missing: apt-get install prometheus prometheus-alertmanager", name)
+		t.Skipf("%s is missing: apt-get install prometheus prometheus-alertmanager sed", name)
 	}
 	cmd := exec.Command(path, args...)
 	cmd.Dir = filepath.Join("..", "..", folder)
