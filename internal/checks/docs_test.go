@@ -2,7 +2,6 @@ package checks_test
 
 import (
 	"fmt"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -64,85 +63,6 @@ func TestThePageOnMetricsHasEachOfThem(t *testing.T) {
 	}
 	if len(sections) != len(otelx.Catalog()) {
 		t.Errorf("docs/metrics.md has %d sections, the catalog %d metrics", len(sections), len(otelx.Catalog()))
-	}
-}
-
-var (
-	fences  = regexp.MustCompile("(?ms)^( *)```promql\n(.*?)^ *```")
-	ourName = regexp.MustCompile(`\b(?:rds_csi|csi_plugin)_\w+`)
-	anAlert = regexp.MustCompile(`\bRDS[A-Z][a-z]\w+|\bRDSRPC\w+`)
-	aFlag   = regexp.MustCompile("--((?:rds|metrics|web|health|config)[a-z.-]*[a-z])")
-	aLink   = regexp.MustCompile(`\]\(([^)#\s]*)(#[^)\s]*)?\)`)
-)
-
-var ourPages = []string{"runbook.md", "metrics.md"}
-
-func TestPagesNameOnlyWhatThereIs(t *testing.T) {
-	rules := readRules(t)
-	v := newVocabulary(t)
-	flags := flagNames(t)
-	for _, page := range ourPages {
-		text := string(read(t, "docs", page))
-		for _, found := range fences.FindAllStringSubmatch(text, -1) {
-			for expr := range strings.Lines(found[2]) {
-				for _, fault := range v.faults(expr) {
-					t.Errorf("%s: %s: %s", page, strings.TrimSpace(expr), fault)
-				}
-			}
-		}
-		for _, metric := range ourName.FindAllString(text, -1) {
-			if metricOf(metric) == "" {
-				t.Errorf("%s names %s, which nothing exports", page, metric)
-			}
-		}
-		for _, alert := range anAlert.FindAllString(text, -1) {
-			if !slices.ContainsFunc(rules, func(r rule) bool { return r.Alert == alert }) {
-				t.Errorf("%s names the alert %s, which there is not", page, alert)
-			}
-		}
-		for _, found := range aFlag.FindAllStringSubmatch(text, -1) {
-			if !strings.Contains(flags, `"`+found[1]+`"`) {
-				t.Errorf("%s names the flag --%s, which the controller does not have", page, found[1])
-			}
-		}
-	}
-}
-
-// flagNames is the source of the controller, in which each flag is in quotes.
-func flagNames(t *testing.T) string {
-	t.Helper()
-	files, err := filepath.Glob(filepath.Join("..", "..", "cmd", "controller", "*.go"))
-	if err != nil || len(files) == 0 {
-		t.Fatal(files, err)
-	}
-	var all strings.Builder
-	for _, file := range files {
-		if !strings.HasSuffix(file, "_test.go") {
-			all.Write(read(t, "cmd", "controller", filepath.Base(file)))
-		}
-	}
-	return all.String()
-}
-
-func TestLinksOfThePagesLeadSomewhere(t *testing.T) {
-	for _, page := range ourPages {
-		text := read(t, "docs", page)
-		for _, found := range aLink.FindAllStringSubmatch(string(text), -1) {
-			path, anchor := found[1], strings.TrimPrefix(found[2], "#")
-			linked := text
-			if path != "" {
-				if matches, _ := filepath.Glob(filepath.Join("..", "..", "docs", path)); len(matches) == 0 {
-					t.Errorf("%s links to %s, which there is not", page, path)
-					continue
-				}
-				if anchor != "" {
-					linked = read(t, "docs", path)
-				}
-			}
-			if anchor != "" && !slices.Contains(headings(linked), anchor) {
-				t.Errorf("%s links to %s#%s, which there is not", page, path, anchor)
-			}
-		}
 	}
 }
 
