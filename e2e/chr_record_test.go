@@ -19,7 +19,7 @@ import (
 )
 
 var update = flag.Bool("update", false,
-	"write what is seen: RouterOS's answers to internal/routeros/testdata/chr, the status page to docs/images")
+	"write what is seen: RouterOS's answers to internal/routeros/testdata/chr, the status page to docs/images, an outage's metrics to tools/promcheck/testdata")
 
 // recorder asks a device what is not documented, and writes its answers down
 // for the emulator and the parsers to follow.

@@ -19,7 +19,8 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 )
 
-// device is an RDS, and what is needed to talk to it.
+// device is an RDS, and what is needed to talk to it; without a host it is the
+// one that the controller brings along.
 type device struct {
 	host, port, user     string
 	keyFile, hostKeyFile string
@@ -118,6 +119,9 @@ func startServiceAt(t *testing.T, path string, d device, otlp string, args ...st
 }
 
 func (d device) flags() []string {
+	if d.host == "" {
+		return []string{"--embedded-rds"}
+	}
 	return []string{"--rds-address=" + d.host, "--rds-port=" + d.port, "--rds-user=" + d.user,
 		"--rds-key-file=" + d.keyFile, "--rds-host-key=" + d.hostKeyFile}
 }
