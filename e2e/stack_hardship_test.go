@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"rds-csi/internal/testkit"
 )
 
 // What strangers, and a machine that is short of something, do to the process.
@@ -90,7 +92,7 @@ func TestLogThatCannotBeWrittenStopsNothing(t *testing.T) {
 		lacking(t, err.Error())
 	}
 	defer full.Close()
-	page := freePort(t)
+	page := testkit.FreeAddress(t)
 	cmd := exec.Command(shippedProgram(t, "controller"), append(rds.flags(), "--metrics-address="+page,
 		"--endpoint=unix://"+filepath.Join(t.TempDir(), "s"))...)
 	cmd.Stdout, cmd.Stderr = full, full

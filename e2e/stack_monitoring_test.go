@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"rds-csi/internal/testkit"
 )
 
 // monitoring is Prometheus and Alertmanager with the files that are shipped.
@@ -37,7 +39,7 @@ type monitoring struct {
 func newMonitoring(t *testing.T) *monitoring {
 	t.Helper()
 	return &monitoring{t: t, began: time.Now(), pager: newPager(t), rules: shippedRules(t),
-		prometheus: "http://" + freePort(t), alertmanager: "http://" + freePort(t)}
+		prometheus: "http://" + testkit.FreeAddress(t), alertmanager: "http://" + testkit.FreeAddress(t)}
 }
 
 func startMonitoring(t *testing.T, controllers ...string) *monitoring {

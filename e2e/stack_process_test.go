@@ -10,7 +10,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -20,6 +19,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"rds-csi/internal/testkit"
 )
 
 // debianPackage is where the programs come from that the tests need beyond Go.
@@ -108,7 +109,7 @@ type program struct {
 	name  string
 	cmd   *exec.Cmd
 	stdin io.WriteCloser
-	log   *syncBuffer
+	log   *testkit.Log
 	ended chan struct{} // closed when it has ended and err is set
 	err   error
 
@@ -119,7 +120,7 @@ type program struct {
 // before.
 func startProgram(t *testing.T, env []string, path string, args ...string) *program {
 	t.Helper()
-	p := &program{t: t, name: filepath.Base(path), cmd: exec.Command(path, args...), log: &syncBuffer{}, ended: make(chan struct{})}
+	p := &program{t: t, name: filepath.Base(path), cmd: exec.Command(path, args...), log: &testkit.Log{}, ended: make(chan struct{})}
 	p.cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir(), "TMPDIR=" + t.TempDir()}, env...)
 	p.cmd.Stdout, p.cmd.Stderr = p.log, p.log
 	// A test binary that is killed leaves nothing running.
@@ -222,15 +223,4 @@ func fetch(method, url string) (string, error) {
 		err = fmt.Errorf("%s answers %s: %s", url, answer.Status, body)
 	}
 	return string(body), err
-}
-
-// freePort returns a port for a server that cannot choose one by itself.
-func freePort(t testing.TB) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }

@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"bytes"
 	"context"
 	"crypto/ed25519"
 	"crypto/rand"
@@ -26,6 +25,7 @@ import (
 	"rds-csi/internal/otelx"
 	"rds-csi/internal/routeros"
 	"rds-csi/internal/status"
+	"rds-csi/internal/testkit"
 )
 
 // recovery is the longest time from the end of a fault to the connection: the
@@ -47,7 +47,7 @@ type world struct {
 
 	// What an operator can look at. Nothing here reads the manager.
 	web    http.Handler
-	log    *syncBuffer
+	log    *testkit.Log
 	logger *slog.Logger // into log
 	spans  *tracetest.SpanRecorder
 
@@ -73,7 +73,7 @@ type settings struct {
 // bubble.
 func newWorld(t *testing.T, change func(*world, *settings)) *world {
 	t.Helper()
-	w := &world{t: t, start: time.Now(), log: &syncBuffer{}, spans: tracetest.NewSpanRecorder()}
+	w := &world{t: t, start: time.Now(), log: &testkit.Log{}, spans: tracetest.NewSpanRecorder()}
 	s := settings{rds: emulator.Options{HostKeyType: "ed25519"}}
 	s.client = conn.SSHClientConfig{Host: "192.168.88.1", User: "admin", Verify: verifyRouterOS}
 	// Without jitter the number of attempts in a fault is certain.
@@ -239,21 +239,3 @@ func writeFile(t testing.TB, path string, content []byte) {
 }
 
 func tail(s string, n int) string { return s[max(0, len(s)-n):] }
-
-// syncBuffer is a log that goroutines share.
-type syncBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (b *syncBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.Write(p)
-}
-
-func (b *syncBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.String()
-}

@@ -16,6 +16,7 @@ import (
 
 	"rds-csi/internal/conn"
 	"rds-csi/internal/emulator"
+	"rds-csi/internal/testkit"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m, goleak.Cleanup(cleanUpAndExit)) }
@@ -101,7 +102,7 @@ func TestCheckTellsTheStageThatFailsAndWhatToDo(t *testing.T) {
 			if test.fault != nil {
 				test.fault(d.Server)
 			}
-			_, closed, _ := net.SplitHostPort(freePort(t))
+			_, closed, _ := net.SplitHostPort(testkit.FreeAddress(t))
 			changes := []string{}
 			for _, c := range test.changes {
 				changes = append(changes, strings.ReplaceAll(c, "PORT", closed))

@@ -5,6 +5,8 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+
+	"rds-csi/internal/testkit"
 )
 
 func TestHealthcheckAsksTheAddressOfTheSameFlags(t *testing.T) {
@@ -30,7 +32,7 @@ func TestHealthcheckAsksTheAddressOfTheSameFlags(t *testing.T) {
 		{[]string{"--url=" + server.URL + "/else"}, 200, exitOK, "/else"},
 		{[]string{"--metrics-address=" + address}, 500, exitFailure, "500 Internal Server Error: /livez"},
 		{[]string{"--ready", "--metrics-address=" + address}, 503, exitFailure, "503 Service Unavailable: /readyz"},
-		{[]string{"--metrics-address=" + freePort(t)}, 200, exitFailure, "connection refused"},
+		{[]string{"--metrics-address=" + testkit.FreeAddress(t)}, 200, exitFailure, "connection refused"},
 		{[]string{"--metrics-address="}, 200, exitFailure, "nobody to ask"},
 		{[]string{"--metrics-address=127.0.0.1:0"}, 200, exitFailure, "say --url"},
 		{[]string{"--metrics-address=9809"}, 200, exitFailure, "write :9809"},

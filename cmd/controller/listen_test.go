@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"rds-csi/internal/testkit"
 )
 
 func TestAStaleSocketIsReplacedAndRemovedAtTheEnd(t *testing.T) {
@@ -45,7 +47,7 @@ func staleSocket(t *testing.T) string {
 func TestAnEndpointThatCannotBeHadSaysWhyAndNamesItsFlag(t *testing.T) {
 	dir := t.TempDir()
 	live, file := filepath.Join(dir, "live.sock"), filepath.Join(dir, "file")
-	for network, address := range map[string]string{"unix": live, "tcp": freePort(t)} {
+	for network, address := range map[string]string{"unix": live, "tcp": testkit.FreeAddress(t)} {
 		l, err := net.Listen(network, address)
 		if err != nil {
 			t.Fatal(err)

@@ -15,6 +15,8 @@ import (
 	"github.com/container-storage-interface/spec/lib/go/csi"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
+
+	"rds-csi/internal/testkit"
 )
 
 // idleStop is how long a stop may take when no RPC is in flight.
@@ -79,7 +81,7 @@ func TestSIGTERMEndsTheProcessInAHungHandshake(t *testing.T) {
 
 func TestSIGTERMEndsTheProcessInBackoff(t *testing.T) {
 	d := startDevice(t)
-	_, port, _ := net.SplitHostPort(freePort(t))
+	_, port, _ := net.SplitHostPort(testkit.FreeAddress(t))
 	r := start(t, nil, d.args("--rds-port="+port, "--rds-backoff-initial=10s")...)
 	r.line("RDS connection attempt failed")
 	r.stopsWithin(idleStop, syscall.SIGTERM)

@@ -3,7 +3,6 @@
 package netns
 
 import (
-	"bytes"
 	"encoding/json"
 	"io"
 	"os"
@@ -13,6 +12,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"rds-csi/internal/testkit"
 )
 
 // service is the near host: an agent, and what it told.
@@ -26,7 +27,7 @@ type service struct {
 
 	mu   sync.Mutex
 	told []happening
-	log  syncBuffer
+	log  testkit.Log
 }
 
 // startService starts an agent in the namespace that is to be connected to
@@ -112,22 +113,4 @@ func (s *service) await(what string, n int) happening {
 		s.t.Fatalf("the agent ended before %s", what)
 	}
 	return s.all(what)[n-1]
-}
-
-// syncBuffer is a log that goroutines share.
-type syncBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (b *syncBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.Write(p)
-}
-
-func (b *syncBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.String()
 }

@@ -57,10 +57,13 @@ var rules = map[string]rule{
 		may: []string{"golang.org/x/crypto/ssh", "github.com/pkg/sftp", module + "/internal/routeros", module + "/internal/conn"},
 		why: "it prepares a device once, with the controller's own connection and words, and is no part of the service",
 	},
+	"internal/testkit": {
+		why: "tests share it, of packages that must not know each other",
+	},
 	"cmd/controller": {
 		may:   []string{everything},
-		never: []string{"go.opentelemetry.io/otel/sdk", "go.opentelemetry.io/otel/exporters"},
-		why:   "it wires the parts; the SDK of OpenTelemetry has one user, internal/otelx",
+		never: []string{"go.opentelemetry.io/otel/sdk", "go.opentelemetry.io/otel/exporters", module + "/internal/testkit"},
+		why:   "it wires the parts; the SDK of OpenTelemetry has one user, internal/otelx, and internal/testkit is of tests alone",
 	},
 	"cmd/routeros-setup": {
 		may: []string{module + "/internal/setup"},
@@ -99,6 +102,7 @@ func TestAForbiddenImportIsFound(t *testing.T) {
 		"internal/emulator/bad.go":      module + "/internal/routeros",
 		"internal/status/bad.go":        "go.opentelemetry.io/otel",
 		"cmd/controller/bad.go":         "go.opentelemetry.io/otel/sdk/metric",
+		"cmd/controller/helped.go":      module + "/internal/testkit",
 		"cmd/controller/ok.go":          "example.com/anything",
 		"internal/nobody/new.go":        "fmt",
 		"internal/conn/testdata/any.go": "go.opentelemetry.io/otel",
@@ -124,6 +128,7 @@ func TestAForbiddenImportIsFound(t *testing.T) {
 	}
 	want := []string{
 		"cmd/controller imports go.opentelemetry.io/otel/sdk/metric",
+		"cmd/controller imports rds-csi/internal/testkit",
 		"internal/conn imports golang.org/x/crypto/sshagent",
 		"internal/conn imports rds-csi/internal/routeros",
 		"internal/driver imports golang.org/x/crypto/ssh",

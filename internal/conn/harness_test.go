@@ -6,7 +6,6 @@ import (
 	"crypto/rand"
 	"encoding/pem"
 	"fmt"
-	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -20,6 +19,7 @@ import (
 
 	"rds-csi/internal/emulator"
 	"rds-csi/internal/routeros"
+	"rds-csi/internal/testkit"
 )
 
 // world is a manager and its client before an emulated device.
@@ -29,7 +29,7 @@ type world struct {
 	client *SSHClient
 	m      *ConnectionManager
 	seen   *recorder
-	log    *syncBuffer
+	log    *testkit.Log
 	start  time.Time
 	lax    bool // over TCP the device sees the end of a connection late: do not count
 
@@ -56,7 +56,7 @@ func inBubble(t *testing.T, change func(*settings), story func(w *world)) {
 // the device in memory; over TCP when change sets Host.
 func newWorld(t testing.TB, change func(*settings)) *world {
 	t.Helper()
-	w := &world{t: t, seen: newRecorder(), log: &syncBuffer{}, start: time.Now()}
+	w := &world{t: t, seen: newRecorder(), log: &testkit.Log{}, start: time.Now()}
 	s := settings{rds: emulator.Options{HostKeyType: "ed25519"}}
 	s.client = SSHClientConfig{Host: "192.168.88.1", User: "admin", Verify: verifyRouterOS, Observer: w.seen}
 	s.manager = ConnectionManagerConfig{Observer: w.seen, RandomizationFactor: -1,
@@ -214,26 +214,6 @@ func writeFile(t testing.TB, path, content string) {
 		t.Fatal(err)
 	}
 }
-
-// syncBuffer is a log that goroutines share.
-type syncBuffer struct {
-	mu sync.Mutex
-	b  strings.Builder
-}
-
-func (b *syncBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.Write(p)
-}
-
-func (b *syncBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.String()
-}
-
-var _ io.Writer = (*syncBuffer)(nil)
 
 // recorder keeps what the observer is told.
 type recorder struct {

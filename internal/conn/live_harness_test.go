@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"rds-csi/internal/emulator"
+	"rds-csi/internal/testkit"
 )
 
 // Bounds on the real clock. They leave room for a loaded machine: exact times
@@ -75,7 +76,7 @@ func needRealTime(t *testing.T) {
 func newLive(t *testing.T, s settings) *live {
 	t.Helper()
 	dir := t.TempDir()
-	w := &live{sockets: &sockets{}, world: &world{t: t, seen: newRecorder(), log: &syncBuffer{}, start: time.Now(),
+	w := &live{sockets: &sockets{}, world: &world{t: t, seen: newRecorder(), log: &testkit.Log{}, start: time.Now(),
 		keyFile: filepath.Join(dir, "key"), hostKeyFile: filepath.Join(dir, "host")}}
 	setDefault(&s.client.User, "admin")
 	s.client.KeyFile, s.client.HostKeyFile = w.keyFile, w.hostKeyFile

@@ -1,7 +1,6 @@
 package driver
 
 import (
-	"bytes"
 	"context"
 	"crypto/ed25519"
 	"crypto/rand"
@@ -25,6 +24,7 @@ import (
 	"rds-csi/internal/conn"
 	"rds-csi/internal/emulator"
 	"rds-csi/internal/routeros"
+	"rds-csi/internal/testkit"
 )
 
 // world is a controller on a managed connection to an emulated RDS.
@@ -35,7 +35,7 @@ type world struct {
 	client  *conn.SSHClient
 	manager *conn.ConnectionManager
 	seen    *recorder
-	log     *syncBuffer
+	log     *testkit.Log
 }
 
 // settings are what a test changes before the world is made.
@@ -69,7 +69,7 @@ func newWorld(t testing.TB, change func(*settings)) *world {
 	if change != nil {
 		change(&s)
 	}
-	w := &world{t: t, seen: &recorder{}, log: &syncBuffer{}}
+	w := &world{t: t, seen: &recorder{}, log: &testkit.Log{}}
 	if s.rds.Device == nil {
 		s.rds.Device = emulator.NewDevice(s.device)
 	}
@@ -273,22 +273,4 @@ func (r *recorder) VolumeChanged(_ context.Context, c Change) {
 }
 func (r *recorder) PoolMeasured(_ context.Context, pool string, _, free int64) {
 	r.locked(func() { r.pools = map[string]int64{pool: free} })
-}
-
-// syncBuffer is a log that goroutines share.
-type syncBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (b *syncBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.Write(p)
-}
-
-func (b *syncBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.String()
 }

@@ -15,6 +15,8 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/stats"
 	"google.golang.org/grpc/status"
+
+	"rds-csi/internal/testkit"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -30,7 +32,7 @@ func (s *scripted) DeleteVolume(ctx context.Context, _ *csi.DeleteVolumeRequest)
 }
 
 // scriptedServer serves call as DeleteVolume and logs to log.
-func scriptedServer(t *testing.T, log *syncBuffer, call func(context.Context) error, handler stats.Handler) *Server {
+func scriptedServer(t *testing.T, log *testkit.Log, call func(context.Context) error, handler stats.Handler) *Server {
 	t.Helper()
 	s, err := NewServer(Config{Name: "n", Version: "v", Connection: connection{}, StatsHandler: handler,
 		Logger: slog.New(slog.NewJSONHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))})
@@ -44,7 +46,7 @@ func scriptedServer(t *testing.T, log *syncBuffer, call func(context.Context) er
 var deletion = &csi.DeleteVolumeRequest{VolumeId: "pvc-1", Secrets: map[string]string{"password": "hunter2"}}
 
 func TestAPanicFailsItsCallAndTheServerGoesOn(t *testing.T) {
-	var log syncBuffer
+	var log testkit.Log
 	panics := true
 	client, _ := run(t, scriptedServer(t, &log, func(context.Context) error {
 		if panics {
@@ -67,7 +69,7 @@ func TestAPanicFailsItsCallAndTheServerGoesOn(t *testing.T) {
 }
 
 func TestEveryCallIsALogLineWithoutItsRequest(t *testing.T) {
-	var log syncBuffer
+	var log testkit.Log
 	fail := error(nil)
 	client, _ := run(t, scriptedServer(t, &log, func(context.Context) error { return fail }, nil))
 	controller := csi.NewControllerClient(client)
@@ -98,7 +100,7 @@ func TestEveryCallIsALogLineWithoutItsRequest(t *testing.T) {
 
 func TestAStopLetsCallsInFlightEndAndAcceptsNoMore(t *testing.T) {
 	began, finish := make(chan struct{}), make(chan struct{})
-	client, stop := run(t, scriptedServer(t, new(syncBuffer), func(context.Context) error {
+	client, stop := run(t, scriptedServer(t, new(testkit.Log), func(context.Context) error {
 		close(began)
 		<-finish
 		return nil
@@ -136,7 +138,7 @@ func TestACallThatDoesNotEndIsCanceledAtTheBound(t *testing.T) {
 		t.Skip("takes the bound, 3 s")
 	}
 	began := make(chan struct{})
-	client, stop := run(t, scriptedServer(t, new(syncBuffer), func(ctx context.Context) error {
+	client, stop := run(t, scriptedServer(t, new(testkit.Log), func(ctx context.Context) error {
 		close(began)
 		<-ctx.Done()
 		return ctx.Err()
@@ -214,7 +216,7 @@ func (c *counter) HandleConn(context.Context, stats.ConnStats)                  
 
 func TestTheStatsHandlerSeesCalls(t *testing.T) {
 	var seen counter
-	client, _ := run(t, scriptedServer(t, new(syncBuffer), func(context.Context) error { return nil }, &seen))
+	client, _ := run(t, scriptedServer(t, new(testkit.Log), func(context.Context) error { return nil }, &seen))
 	if _, err := csi.NewControllerClient(client).DeleteVolume(t.Context(), deletion); err != nil {
 		t.Fatal(err)
 	}
