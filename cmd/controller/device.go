@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"log/slog"
 
 	"rds-csi/internal/conn"
+	"rds-csi/internal/driver"
 	"rds-csi/internal/routeros"
 )
 
@@ -34,17 +36,22 @@ func verify(ctx context.Context, exec conn.ExecFunc) (conn.Identity, error) {
 	}, err
 }
 
-// managerConfig is how the operator wants the connection kept.
-func managerConfig(r rdsConfig) conn.ConnectionManagerConfig {
-	jitter := r.backoffJitter
-	if jitter == 0 {
-		jitter = -1 // none; zero would be the default
-	}
-	return conn.ConnectionManagerConfig{
+// newManager makes what keeps the connection as the operator wants it. After a
+// reconnection it looks at the volumes, where they are served.
+func newManager(r rdsConfig, client conn.Client, observer conn.Observer, logger *slog.Logger, volumes *driver.ControllerConfig) (*conn.ConnectionManager, error) {
+	keep := conn.ConnectionManagerConfig{
+		Client: client, Observer: observer, Logger: logger,
 		InitialInterval:     r.backoffInitial,
 		MaxInterval:         r.backoffMax,
 		Multiplier:          r.backoffMultiplier,
-		RandomizationFactor: jitter,
+		RandomizationFactor: r.backoffJitter,
 		MaxElapsedTime:      r.backoffMaxElapsed,
 	}
+	if keep.RandomizationFactor == 0 {
+		keep.RandomizationFactor = -1 // none; zero would be the default
+	}
+	if volumes != nil {
+		keep.OnReconnect = volumes.Inventory.Reconcile
+	}
+	return conn.NewConnectionManager(keep)
 }

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/term"
 
 	"rds-csi/internal/conn"
+	"rds-csi/internal/driver"
 	"rds-csi/internal/otelx"
 	"rds-csi/internal/routeros"
 	"rds-csi/internal/status"
@@ -78,9 +79,8 @@ func newTelemetry(ctx context.Context, logger *slog.Logger) (*otelx.Telemetry, e
 	})
 }
 
-// runController starts every part, waits for the end of ctx or for a part that
-// fails, and stops them: the listeners, the connection as soon as no RPC can
-// use it any more, the embedded RDS.
+// runController makes the parts, opens the listeners, runs all of it, and ends
+// the embedded RDS when nobody can use it any more.
 func runController(ctx context.Context, cfg *config, ss *settings, logger *slog.Logger, telemetry *otelx.Telemetry) (err error) {
 	var rds *embeddedRDS
 	if cfg.embedded {
@@ -100,12 +100,7 @@ func runController(ctx context.Context, cfg *config, ss *settings, logger *slog.
 	if err != nil {
 		return err
 	}
-	keep := managerConfig(cfg.rds)
-	keep.Client, keep.Observer, keep.Logger = client, observer, logger
-	if services.Controller != nil {
-		keep.OnReconnect = services.Controller.Inventory.Reconcile
-	}
-	manager, err := conn.NewConnectionManager(keep)
+	manager, err := newManager(cfg.rds, client, observer, logger, services.Controller)
 	if err != nil {
 		return err
 	}
@@ -127,22 +122,36 @@ func runController(ctx context.Context, cfg *config, ss *settings, logger *slog.
 	if err != nil {
 		return err
 	}
+	return parts{rds: rds, manager: manager, page: page, csi: csi, csiListener: csiListener}.run(ctx, cfg, logger)
+}
 
+// parts of a controller, with their listeners open.
+type parts struct {
+	rds         *embeddedRDS // nil: the RDS is elsewhere
+	manager     *conn.ConnectionManager
+	page        *status.Server
+	csi         *driver.Server // nil: no CSI is served
+	csiListener net.Listener
+}
+
+// run starts them, waits for the end of ctx or for a part that fails, and stops
+// the listeners, and the connection as soon as no RPC can use it any more.
+func (p parts) run(ctx context.Context, cfg *config, logger *slog.Logger) error {
 	group, running := errgroup.WithContext(ctx)
-	manager.StartMonitor(context.WithoutCancel(ctx))
-	group.Go(func() error { return page.Run(running) })
+	p.manager.StartMonitor(context.WithoutCancel(ctx))
+	group.Go(func() error { return p.page.Run(running) })
 	group.Go(func() error {
-		defer manager.Stop()
-		if csi == nil {
+		defer p.manager.Stop()
+		if p.csi == nil {
 			<-running.Done()
 			return nil
 		}
-		return csi.Run(running, csiListener)
+		return p.csi.Run(running, p.csiListener)
 	})
-	if rds != nil {
-		group.Go(func() error { rds.run(running); return nil })
+	if p.rds != nil {
+		group.Go(func() error { p.rds.run(running); return nil })
 	}
-	announce(logger, cfg, page)
+	announce(logger, cfg, p.page)
 	<-running.Done()
 	logger.Info("stopping")
 	return group.Wait()
