@@ -225,7 +225,7 @@ func TestALogThatNobodyReadsAnyMoreEndsNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	metrics := freePort(t)
+	metrics := testkit.FreeAddress(t)
 	cmd := exec.Command(path, "--embedded-rds", "--embedded-rds-outages=every=300ms,down=150ms", "--metrics-address="+metrics,
 		"--rds-backoff-initial=20ms", "--rds-backoff-max=40ms")
 	cmd.Env, cmd.Stderr = []string{"TMPDIR=" + t.TempDir()}, write
