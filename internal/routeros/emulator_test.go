@@ -303,9 +303,6 @@ func withoutSerialize(device *emulator.Device) ExecutorFunc {
 
 func TestPagesOfADeviceAddUp(t *testing.T) {
 	onDevice(t, emulator.DeviceOptions{}, func(t *testing.T, device *emulator.Device, v *Volumes) {
-		if reply := device.Run(t.Context(), "admin", `:put [:pick "abc" 0 1]`).Output; strings.Contains(reply, "bad command name pick") {
-			t.Skip("the emulator has no :pick; the pages are tested against a table instead")
-		}
 		v.page = 4
 		var want []string
 		for i := range 23 {
