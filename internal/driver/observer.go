@@ -40,9 +40,6 @@ const (
 	Resized    ChangeKind = "resized"
 )
 
-// ChangeKinds lists all kinds of change.
-func ChangeKinds() []ChangeKind { return []ChangeKind{Vanished, Unexported, Resized} }
-
 // Change is a volume that is not as it was left by the RPCs of this process.
 type Change struct {
 	Kind     ChangeKind
