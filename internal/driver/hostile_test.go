@@ -6,8 +6,10 @@ import (
 	"testing"
 	"testing/synctest"
 
+	"github.com/container-storage-interface/spec/lib/go/csi"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
 
 	"rds-csi/internal/emulator"
 )
@@ -26,10 +28,39 @@ func (m *mangled) Exec(ctx context.Context, command string) (string, error) {
 	return reply, ctx.Err()
 }
 
+// answers are those of all calls that tell of a volume and change nothing: it is
+// there, as it is asked for, under the name "a". An error is no answer.
+func (w *world) answers(id string) map[string]proto.Message {
+	answers := map[string]proto.Message{}
+	add := func(method string, answer proto.Message, err error) {
+		if err == nil {
+			answers[method] = answer
+		}
+	}
+	ctx := w.t.Context()
+	created, err := w.CreateVolume(ctx, creation("a", gib))
+	add("CreateVolume", created, err)
+	expanded, err := w.ControllerExpandVolume(ctx, &csi.ControllerExpandVolumeRequest{VolumeId: id, CapacityRange: &csi.CapacityRange{RequiredBytes: gib}})
+	add("ControllerExpandVolume", expanded, err)
+	validated, err := w.ValidateVolumeCapabilities(ctx, &csi.ValidateVolumeCapabilitiesRequest{VolumeId: id, VolumeCapabilities: blockWriter})
+	add("ValidateVolumeCapabilities", validated, err)
+	got, err := w.ControllerGetVolume(ctx, &csi.ControllerGetVolumeRequest{VolumeId: id})
+	add("ControllerGetVolume", got, err)
+	listed, err := w.ListVolumes(ctx, &csi.ListVolumesRequest{})
+	add("ListVolumes", listed, err)
+	capacity, err := w.GetCapacity(ctx, &csi.GetCapacityRequest{})
+	add("GetCapacity", capacity, err)
+	health, err := w.ControllerGetVolumeHealth(ctx, &csi.ControllerGetVolumeHealthRequest{VolumeId: id})
+	add("ControllerGetVolumeHealth", health, err)
+	ill, err := w.ControllerListVolumeHealth(ctx, &csi.ControllerListVolumeHealthRequest{})
+	add("ControllerListVolumeHealth", ill, err)
+	return answers
+}
+
 func TestHostileRepliesAreErrorsAndNeverAWrongVolume(t *testing.T) {
 	for name, test := range map[string]struct {
 		spoil func(string) string
-		// harmless: not every reply is wrong afterwards.
+		// harmless: not every reply is wrong afterwards. What is answered is compared with the truth in any case.
 		harmless bool
 	}{
 		"JSON cut in half": {func(s string) string { return s[:len(s)/2] }, false},
@@ -56,7 +87,20 @@ func TestHostileRepliesAreErrorsAndNeverAWrongVolume(t *testing.T) {
 				synctest.Wait()
 				w.store = must(NewRouterOSStore(StoreConfig{Client: m, BasePaths: []string{"/pool/volumes"}}))
 				id := w.create("a")
+				truth := w.answers(id)
+				if len(truth) != 8 {
+					t.Fatalf("only %d of 8 calls were answered: %v", len(truth), truth)
+				}
+				if name == "another volume's item" {
+					// A list is not asked for a name: this is what a device with another volume says.
+					truth["ListVolumes"].(*csi.ListVolumesResponse).Entries[0].Volume.VolumeId = strings.Replace(id, "pvc-", "pvd-", 1)
+				}
 				m.spoil = test.spoil
+				for method, answer := range w.answers(id) {
+					if !proto.Equal(answer, truth[method]) {
+						t.Errorf("%s of the volume: %v, want %v or an error", method, answer, truth[method])
+					}
+				}
 				for method, rpc := range rpcs {
 					err := rpc.good(t.Context(), w.controller)
 					// An id that cannot be needs no reply.
