@@ -57,16 +57,15 @@ func (c *controller) failure(ctx context.Context, err error) error {
 	}
 }
 
-// undecided is the answer to an RPC that was cut short.
+// undecided is the answer to an RPC that was cut short. State and since are
+// those of the connection now: it may be back, or not known to be lost yet.
 func (c *controller) undecided(err error) error {
-	info := map[string]string{"state": string(conn.StateConnected)}
-	retry := soon
 	s := c.cfg.Connection.Snapshot()
-	if !s.Connected() {
-		info["state"] = string(s.State)
-		if s.State == conn.StateWaiting {
-			retry = max(time.Until(s.NextAttempt), 0)
-		}
+	since, _ := outageOf(s)
+	info := map[string]string{"state": string(s.State), "since": since.UTC().Format(time.RFC3339)}
+	retry := soon
+	if s.State == conn.StateWaiting {
+		retry = max(time.Until(s.NextAttempt), 0)
 	}
 	kind := string(routeros.KindOf(err))
 	if kind == "" {

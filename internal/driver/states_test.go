@@ -191,7 +191,7 @@ func TestAWriteThatIsCutShortIsUnavailableAndItsRepetitionFinishesIt(t *testing.
 	for name, ran := range map[string]bool{"the device did it": true, "the device did not": false} {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, nil, func(w *world) {
-				answered := make(chan error, 1)
+				answered, connected := make(chan error, 1), w.manager.Snapshot().Since
 				w.rds.SetSlowExec(time.Second)
 				go func() {
 					_, err := w.CreateVolume(w.t.Context(), creation("a", gib))
@@ -206,8 +206,14 @@ func TestAWriteThatIsCutShortIsUnavailableAndItsRepetitionFinishesIt(t *testing.
 				w.rds.ResetAll()
 				err := <-answered
 				wantCode(t, "cut short", err, codes.Unavailable)
-				if _, info := details(t, err); info.GetMetadata()["outcome"] != string(conn.Unknown) {
-					t.Errorf("got %v", info)
+				_, info := details(t, err)
+				m := info.GetMetadata()
+				since := time.Now() // of the loss
+				if m["state"] == string(conn.StateConnected) {
+					since = connected // the call may be answered before the loss is known
+				}
+				if m["outcome"] != string(conn.Unknown) || m["kind"] != string(conn.KindClosed) || m["since"] != since.UTC().Format(time.RFC3339) {
+					t.Errorf("got %v, want it since %v", m, since)
 				}
 				w.rds.SetSlowExec(0)
 				w.rds.SetDelay(0)
