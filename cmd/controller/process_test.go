@@ -104,12 +104,16 @@ func (r *running) wait() int {
 	}
 }
 
-// stopsWithin sends a signal and expects a clean exit.
-func (r *running) stopsWithin(bound time.Duration, signal os.Signal) {
+// stopsWithin sends a signal, does what is to happen meanwhile, and expects a
+// clean exit.
+func (r *running) stopsWithin(bound time.Duration, signal os.Signal, meanwhile ...func()) {
 	r.t.Helper()
 	start := time.Now()
 	if err := r.cmd.Process.Signal(signal); err != nil {
 		r.t.Fatal(err)
+	}
+	for _, f := range meanwhile {
+		f()
 	}
 	code := r.wait()
 	took := time.Since(start)
