@@ -6,7 +6,6 @@ import (
 	"net"
 
 	"go.opentelemetry.io/contrib/instrumentation/google.golang.org/grpc/otelgrpc"
-	metricnoop "go.opentelemetry.io/otel/metric/noop"
 	"go.opentelemetry.io/otel/propagation"
 	"google.golang.org/grpc/stats"
 
@@ -27,7 +26,7 @@ func csiServices(cfg *config, client conn.Client, logger *slog.Logger, telemetry
 	}
 	services := driver.Config{
 		Name: cfg.driverName, Version: thisBuild().version, ProbeIgnoresConnection: cfg.probeIgnoresConnection,
-		Observer: csiObserver{rpcs, page}, StatsHandler: rpcSpans(telemetry), Logger: logger,
+		Observer: csiObserver{rpcs, page}, StatsHandler: rpcTelemetry(telemetry), Logger: logger,
 	}
 	services.Controller, err = newController(cfg, client, services.Observer, logger)
 	return services, err
@@ -47,17 +46,11 @@ func listenDriver(cfg *config, services driver.Config) (*driver.Server, net.List
 	return server, l, err
 }
 
-// rpcSpans makes a span for each RPC; nil where spans go nowhere. The metrics of
-// otelgrpc (rpc.server.*) stay off: the driver's observer records the same calls
-// as csi_plugin_operations_seconds, the name that CSI sidecars and dashboards
-// know, and also where no spans are made. A second histogram with the same labels
-// would tell nothing more and double the series.
-func rpcSpans(telemetry *otelx.Telemetry) stats.Handler {
-	if !telemetry.Tracing() {
-		return nil
-	}
+// rpcTelemetry makes a span and a measurement of each RPC that a service has: of
+// others gRPC tells it no end, so that clients cannot make series of their names.
+func rpcTelemetry(telemetry *otelx.Telemetry) stats.Handler {
 	return otelgrpc.NewServerHandler(otelgrpc.WithTracerProvider(telemetry.TracerProvider()),
-		otelgrpc.WithMeterProvider(metricnoop.NewMeterProvider()), otelgrpc.WithPropagators(propagation.TraceContext{}))
+		otelgrpc.WithMeterProvider(telemetry.MeterProvider()), otelgrpc.WithPropagators(propagation.TraceContext{}))
 }
 
 // newController makes what the Controller service needs; nil where there is no

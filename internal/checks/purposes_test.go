@@ -32,7 +32,7 @@ var purposes = map[string]string{
 	"go.opentelemetry.io/otel/sdk/metric":              "metrics: SDK",
 	"go.opentelemetry.io/otel/exporters/prometheus":    "metrics of OpenTelemetry on `/metrics`",
 	"go.opentelemetry.io/contrib/exporters/autoexport": "the exporter of spans that OTEL_* variables choose",
-	"go.opentelemetry.io/contrib/instrumentation/google.golang.org/grpc/otelgrpc": "spans of RPCs",
+	"go.opentelemetry.io/contrib/instrumentation/google.golang.org/grpc/otelgrpc": "spans and metrics of RPCs",
 
 	"github.com/kr/fs":                   "`sftp`",
 	"github.com/beorn7/perks":            "`client_golang`: quantiles",

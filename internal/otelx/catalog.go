@@ -15,7 +15,8 @@ const (
 
 // Names of the metrics. They are the names on /metrics and, unchanged, those of
 // the OpenTelemetry instruments: a literal name survives every translation
-// strategy of the exporter and every format that a scraper may ask for.
+// strategy of the exporter and every format that a scraper may ask for. The one
+// exception is the instrument of the gRPC instrumentation, rpcDuration.
 const (
 	nameConnectionState     = "rds_csi_rds_connection_state"
 	nameReconnects          = "rds_csi_rds_reconnect_total"
@@ -44,6 +45,7 @@ const (
 	namePoolSize            = "rds_csi_rds_pool_size_bytes"
 	namePoolFree            = "rds_csi_rds_pool_free_bytes"
 	nameOperations          = "csi_plugin_operations_seconds"
+	nameRPCDuration         = "rpc_server_call_duration_seconds"
 	nameBuildInfo           = "rds_csi_build_info"
 )
 
@@ -135,6 +137,9 @@ var catalog = []MetricInfo{
 	{Name: nameOperations, Type: TypeHistogram, Unit: "s", Labels: open("driver_name", "method_name", "grpc_status_code"),
 		Help:    "Duration of CSI RPCs in seconds by method and gRPC code",
 		Buckets: []float64{.1, .25, .5, 1, 2.5, 5, 10, 15, 25, 50, 120, 300, 600}},
+	{Name: nameRPCDuration, Type: TypeHistogram, Unit: "s", Labels: open("rpc_system_name", "rpc_method", "rpc_response_status_code"),
+		Help:    "Duration of RPCs in seconds under the names of OpenTelemetry",
+		Buckets: []float64{.005, .01, .025, .05, .075, .1, .25, .5, .75, 1, 2.5, 5, 7.5, 10}},
 	{Name: nameBuildInfo, Type: TypeGauge, Labels: open("version", "revision", "goversion"),
 		Help: "Build of the controller; the value is always 1"},
 }

@@ -40,7 +40,7 @@ func TestTheDocumentationListsEveryMetric(t *testing.T) {
 			t.Errorf("doc.go should have\n%s", docEntry(i))
 		}
 	}
-	if got := strings.Count(string(doc), "//\trds_csi_") + strings.Count(string(doc), "//\tcsi_"); got != len(catalog) {
+	if got := strings.Count(string(doc), "//\trds_csi_") + strings.Count(string(doc), "//\tcsi_") + strings.Count(string(doc), "//\trpc_"); got != len(catalog) {
 		t.Errorf("doc.go lists %d metrics, the catalog %d", got, len(catalog))
 	}
 }
@@ -59,7 +59,8 @@ func TestEveryMetricOnAScrapeIsInTheCatalog(t *testing.T) {
 		}
 		seen := make(map[string]bool)
 		for _, family := range families {
-			if !strings.HasPrefix(family.GetName(), "rds_csi_") && !strings.HasPrefix(family.GetName(), "csi_") {
+			first, _, _ := strings.Cut(family.GetName(), "_")
+			if !slices.Contains([]string{"rds", "csi", "rpc"}, first) {
 				continue
 			}
 			seen[family.GetName()] = true

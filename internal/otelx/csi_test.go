@@ -1,11 +1,16 @@
 package otelx
 
 import (
+	"context"
 	"errors"
 	"testing"
 	"time"
 
+	"go.opentelemetry.io/contrib/instrumentation/google.golang.org/grpc/otelgrpc"
 	"go.opentelemetry.io/otel/codes"
+	grpccodes "google.golang.org/grpc/codes"
+	"google.golang.org/grpc/stats"
+	"google.golang.org/grpc/status"
 )
 
 // csiStory is a driver that looked and answered.
@@ -17,12 +22,28 @@ func csiStory(t *testing.T, tel *Telemetry) *CSI {
 	}
 	c.CallEnded(t.Context(), "/csi.v1.Controller/CreateVolume", "OK", 300*time.Millisecond)
 	c.CallEnded(t.Context(), "/csi.v1.Controller/CreateVolume", "Unavailable", time.Millisecond)
+	answerRPC(t.Context(), tel, "/csi.v1.Controller/CreateVolume", nil, 300*time.Millisecond)
+	answerRPC(t.Context(), tel, "/csi.v1.Controller/CreateVolume", status.Error(grpccodes.Unavailable, "away"), time.Millisecond)
 	c.VolumesCounted(3)
 	c.VolumeChanged(t.Context(), "vanished")
 	c.VolumeChanged(t.Context(), "made up")
 	c.PoolMeasured("pool", 100, 40)
 	c.PoolMeasured("pool", 100, 30)
 	return c
+}
+
+// answerRPC has the gRPC instrumentation see an RPC.
+func answerRPC(ctx context.Context, tel *Telemetry, method string, err error, took time.Duration) {
+	h := otelgrpc.NewServerHandler(otelgrpc.WithTracerProvider(tel.TracerProvider()), otelgrpc.WithMeterProvider(tel.MeterProvider()))
+	ctx = h.TagRPC(ctx, &stats.RPCTagInfo{FullMethodName: method})
+	begin := time.Now()
+	h.HandleRPC(ctx, &stats.End{BeginTime: begin, EndTime: begin.Add(took), Error: err})
+}
+
+func TestExpositionOfTheDriver(t *testing.T) {
+	tel, _ := newTelemetry(t, false)
+	csiStory(t, tel)
+	golden(t, "csi.prom", ours(scrape(t, tel, acceptClassic)))
 }
 
 func TestCSISeriesAreExact(t *testing.T) {

@@ -100,6 +100,9 @@
 //	csi_plugin_operations_seconds
 //		histogram, s; driver_name; method_name; grpc_status_code; buckets 0.1 0.25 0.5 1 2.5 5 10 15 25 50 120 300 600
 //		Duration of CSI RPCs in seconds by method and gRPC code.
+//	rpc_server_call_duration_seconds
+//		histogram, s; rpc_system_name; rpc_method; rpc_response_status_code; buckets 0.005 0.01 0.025 0.05 0.075 0.1 0.25 0.5 0.75 1 2.5 5 7.5 10
+//		Duration of RPCs in seconds under the names of OpenTelemetry.
 //	rds_csi_build_info
 //		gauge; version; revision; goversion
 //		Build of the controller; the value is always 1.

@@ -15,12 +15,14 @@ var (
 	exemplars = regexp.MustCompile(`(?m)^(.*\} \S+) # \{(.*)\} (\S+ \S+)$`)
 )
 
+var ourMetrics = regexp.MustCompile(`\b(rds_csi|csi_plugin|rpc_server)_`)
+
 // ours keeps the lines of this project's metrics and what the format itself
 // adds.
 func ours(exposition string) string {
 	var kept strings.Builder
 	for line := range strings.Lines(exposition) {
-		if strings.Contains(line, "rds_csi_") || strings.HasPrefix(line, "# EOF") {
+		if ourMetrics.MatchString(line) || strings.HasPrefix(line, "# EOF") {
 			kept.WriteString(line)
 		}
 	}

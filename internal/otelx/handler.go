@@ -8,8 +8,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
-// Limits of /metrics: a scrape takes less than a millisecond, so what reaches
-// them is a broken client.
+// Limits of /metrics: a scrape takes milliseconds, so what reaches them is a
+// broken client.
 const (
 	maxScrapes    = 8
 	scrapeTimeout = 10 * time.Second

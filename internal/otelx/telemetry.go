@@ -135,7 +135,7 @@ func (t *Telemetry) startMetrics(b Build, described *resource.Resource, filter e
 		return fmt.Errorf("metrics exporter: %w", err)
 	}
 	t.meters = sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader), sdkmetric.WithResource(described),
-		sdkmetric.WithExemplarFilter(filter))
+		sdkmetric.WithExemplarFilter(filter), sdkmetric.WithView(rpcView()))
 	t.metrics, err = NewMetrics(t.meters, b)
 	return err
 }
@@ -159,9 +159,6 @@ func (t *Telemetry) TracerProvider() trace.TracerProvider { return t.tracers }
 
 // MeterProvider makes meters whose instruments appear on /metrics.
 func (t *Telemetry) MeterProvider() metric.MeterProvider { return t.meters }
-
-// Tracing reports whether spans are exported.
-func (t *Telemetry) Tracing() bool { return t.observer.spans != nil }
 
 // Shutdown exports what is still queued and ends everything. It returns when
 // ctx ends, whatever the collector does. After it /metrics is empty of this
