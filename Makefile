@@ -79,7 +79,7 @@ bench: SHELL = bash
 bench:
 	@set -eo pipefail; results=$$(mktemp); trap 'rm -f "$$results" "$$results.trace"' EXIT; \
 	$(GO) test -count=1 -v -run FaultsOfTheNetwork ./e2e/netns -update | tee "$$results"; \
-	$(GO) test -run '^$$' -bench . -benchtime 3s ./internal/conn ./internal/otelx ./internal/driver | tee -a "$$results"; \
+	$(GO) test -run '^$$' -bench . -benchtime 3s ./internal/conn ./internal/otelx ./internal/driver ./internal/routeros | tee -a "$$results"; \
 	$(GO) test -count=1 -run Herd -v ./internal/conn | tee -a "$$results"; \
 	$(GO) test -run '^$$' -bench . ./e2e -wakeups "$$results.trace" | tee -a "$$results"; \
 	$(GO) run -C tools ./performance -wakeups "$$results.trace" < "$$results" > "$$results.md"; \

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"regexp"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -177,17 +178,23 @@ func FuzzListIsReadWithoutPanic(f *testing.F) {
 	})
 }
 
+// BenchmarkList is the reading alone: the replies are there at once.
 func BenchmarkList(b *testing.B) {
 	for _, n := range []int{100, 1_000, 10_000} {
 		b.Run(strconv.Itoa(n), func(b *testing.B) {
 			x, _ := table(b, diskRows(n), nil)
 			v := volumes(b, x)
-			b.ReportAllocs()
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
 			for b.Loop() {
 				if got, err := v.List(b.Context()); err != nil || len(got) != n {
 					b.Fatalf("%d volumes, %v", len(got), err)
 				}
 			}
+			runtime.ReadMemStats(&after)
+			each := float64(b.N) * float64(n)
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/each, "ns/volume")
+			b.ReportMetric(float64(after.TotalAlloc-before.TotalAlloc)/each, "B/volume")
 		})
 	}
 }
