@@ -62,7 +62,7 @@ func (c *controller) failure(ctx context.Context, err error) error {
 func (c *controller) undecided(err error) error {
 	s := c.cfg.Connection.Snapshot()
 	since, _ := outageOf(s)
-	info := map[string]string{"state": string(s.State), "since": since.UTC().Format(time.RFC3339)}
+	info := stateAndSince(s, since, time.Now())
 	retry := soon
 	if s.State == conn.StateWaiting {
 		retry = max(time.Until(s.NextAttempt), 0)

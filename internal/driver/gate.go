@@ -33,7 +33,7 @@ func (c *controller) gate() error {
 func unreachable(domain string, s *conn.Snapshot, now time.Time) error {
 	since, failure := outageOf(s)
 	reason, why := "RDS_UNREACHABLE", ""
-	info := map[string]string{"state": string(s.State), "since": conn.OnClock(now, since).UTC().Format(time.RFC3339)}
+	info := stateAndSince(s, since, now)
 	switch {
 	case failure != nil:
 		reason, why = "RDS_"+strings.ToUpper(string(failure.Kind)), failure.Kind.Summary()
@@ -52,6 +52,11 @@ func unreachable(domain string, s *conn.Snapshot, now time.Time) error {
 		text += ": " + why
 	}
 	return unavailable(text, retry, &errdetails.ErrorInfo{Reason: reason, Domain: domain, Metadata: info})
+}
+
+// stateAndSince is what every ErrorInfo begins with.
+func stateAndSince(s *conn.Snapshot, since, now time.Time) map[string]string {
+	return map[string]string{"state": string(s.State), "since": conn.OnClock(now, since).UTC().Format(time.RFC3339)}
 }
 
 // outageOf gives the beginning of the outage and the newest failure within it,
