@@ -96,27 +96,34 @@ func TestHostileRepliesAreErrorsAndNeverAWrongVolume(t *testing.T) {
 					truth["ListVolumes"].(*csi.ListVolumesResponse).Entries[0].Volume.VolumeId = strings.Replace(id, "pvc-", "pvd-", 1)
 				}
 				m.spoil = test.spoil
-				for method, answer := range w.answers(id) {
-					if !proto.Equal(answer, truth[method]) {
-						t.Errorf("%s of the volume: %v, want %v or an error", method, answer, truth[method])
-					}
-				}
-				for method, rpc := range rpcs {
-					err := rpc.good(t.Context(), w.controller)
-					// An id that cannot be needs no reply.
-					if code := status.Code(err); (code == codes.OK || code == codes.NotFound) && !test.harmless && !strings.Contains(method, "cannot be") {
-						t.Errorf("%s: %v", method, err)
-					}
-					if err != nil && len(err.Error()) > 1000 {
-						t.Errorf("%s: an error of %d bytes", method, len(err.Error()))
-					}
-				}
+				w.wantTruthOrErrors(id, truth, test.harmless)
 				m.spoil = nil
 				if _, err := w.store.Get(t.Context(), id); err != nil {
 					t.Errorf("the volume afterwards: %v", err)
 				}
+				w.wantDevice(1, 1)
 			})
 		})
+	}
+}
+
+// wantTruthOrErrors fails where a spoiled reply is believed.
+func (w *world) wantTruthOrErrors(id string, truth map[string]proto.Message, harmless bool) {
+	w.t.Helper()
+	for method, answer := range w.answers(id) {
+		if !proto.Equal(answer, truth[method]) {
+			w.t.Errorf("%s of the volume: %v, want %v or an error", method, answer, truth[method])
+		}
+	}
+	for method, rpc := range rpcs {
+		err := rpc.good(w.t.Context(), w.controller)
+		// An id that cannot be needs no reply.
+		if code := status.Code(err); (code == codes.OK || code == codes.NotFound) && !harmless && !strings.Contains(method, "cannot be") {
+			w.t.Errorf("%s: %v", method, err)
+		}
+		if err != nil && len(err.Error()) > 1000 {
+			w.t.Errorf("%s: an error of %d bytes", method, len(err.Error()))
+		}
 	}
 }
 
