@@ -27,6 +27,7 @@ var (
 
 // converse sends the command on an open session and reads all of the answer.
 func (op *operation) converse(ch ssh.Channel, requests <-chan *ssh.Request) *Error {
+	statuses := serve(requests)
 	payload := struct{ Command string }{op.command}
 	accepted, err := ch.SendRequest("exec", true, ssh.Marshal(&payload))
 	switch {
@@ -41,13 +42,35 @@ func (op *operation) converse(ch ssh.Channel, requests <-chan *ssh.Request) *Err
 	whole := make(chan bool, 2)
 	go func() { whole <- op.take(&stdout, ch) }()
 	go func() { whole <- op.take(&stderr, ch.Stderr()) }()
-	status, all := op.awaitEnd(requests, whole)
+	status, all := op.awaitEnd(statuses, whole)
 	if !all || stdout.Len()+stderr.Len() > op.link.maxOutput {
 		return execError(KindTooLarge, Unknown, ErrOutputTooLarge)
 	}
 	// Nothing useful was ever seen on RouterOS's stderr; it is merged anyway.
 	op.output = stdout.String() + stderr.String()
 	return op.judgeStatus(status)
+}
+
+// serve takes the requests of a session (RFC 4254, 6.10) until the device has
+// closed it, and passes the exit status on. x/crypto/ssh reads nothing more of
+// the connection, and never ends, while 16 requests of one session wait.
+func serve(requests <-chan *ssh.Request) (statuses <-chan int) {
+	found := make(chan int, 1)
+	go func() {
+		defer close(found)
+		for request := range requests {
+			if code, ok := statusCode(request); ok {
+				select {
+				case found <- code:
+				default: // there was one
+				}
+			}
+			if request.WantReply {
+				_ = request.Reply(false, nil) // fails only with the connection
+			}
+		}
+	}()
+	return found
 }
 
 // take reads a stream, and not more than one byte past the limit. It reports
@@ -58,39 +81,29 @@ func (op *operation) take(to *bytes.Buffer, stream io.Reader) bool {
 	return to.Len() <= op.link.maxOutput
 }
 
-// awaitEnd serves the session's requests (RFC 4254, 6.10) until the device
-// closed it and both streams are read, or one passed the limit, and returns the
-// exit status.
-func (op *operation) awaitEnd(requests <-chan *ssh.Request, whole <-chan bool) (status int, all bool) {
+// awaitEnd waits until the device closed the session and both streams are read,
+// or one passed the limit, and returns the exit status, the first one.
+func (op *operation) awaitEnd(statuses <-chan int, whole <-chan bool) (status int, all bool) {
 	status = noStatus
 	streams := cap(whole)
 	var grace <-chan time.Time
-	for requests != nil || streams > 0 {
+	for statuses != nil || streams > 0 {
 		select {
-		case request, ok := <-requests:
+		case code, ok := <-statuses:
 			if !ok {
-				requests = nil
-				break
-			}
-			if code, ok := statusCode(request); ok && status == noStatus {
+				statuses = nil
+			} else if status == noStatus {
 				status = code
-			}
-			if request.WantReply {
-				_ = request.Reply(false, nil) // fails only with the connection
 			}
 		case kept := <-whole:
 			streams--
 			if !kept {
-				if requests != nil {
-					go ssh.DiscardRequests(requests)
-				}
 				return status, false
 			}
 		case <-grace:
-			go ssh.DiscardRequests(requests)
 			return status, true
 		}
-		if streams == 0 && status != noStatus && grace == nil && requests != nil {
+		if streams == 0 && status != noStatus && grace == nil && statuses != nil {
 			// The device frees the session with its close; opening the next one
 			// before could meet its limit.
 			grace = time.After(closeGrace)

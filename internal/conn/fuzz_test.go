@@ -94,8 +94,18 @@ func FuzzExecOutput(f *testing.F) {
 	})
 }
 
-// scriptedServer accepts any login and answers each command with script.
+// scriptedServer accepts any login and any command, which script then answers.
 func scriptedServer(t *testing.T, script func(ssh.Channel)) (*SSHClient, func()) {
+	return sessionServer(t, func(ch ssh.Channel, command *ssh.Request) {
+		command.Reply(true, nil)
+		script(ch)
+		ch.Close()
+	})
+}
+
+// sessionServer accepts any login and gives each session with its command to
+// script.
+func sessionServer(t *testing.T, script func(ssh.Channel, *ssh.Request)) (*SSHClient, func()) {
 	t.Helper()
 	hostKey, _ := newSigner()
 	config := &ssh.ServerConfig{PublicKeyCallback: func(ssh.ConnMetadata, ssh.PublicKey) (*ssh.Permissions, error) { return nil, nil }}
@@ -123,7 +133,7 @@ func scriptedServer(t *testing.T, script func(ssh.Channel)) (*SSHClient, func())
 	return client, func() { client.Close(); listener.Close() }
 }
 
-func serveScript(raw net.Conn, config *ssh.ServerConfig, script func(ssh.Channel)) {
+func serveScript(raw net.Conn, config *ssh.ServerConfig, script func(ssh.Channel, *ssh.Request)) {
 	_, channels, requests, err := ssh.NewServerConn(raw, config)
 	if err != nil {
 		return
@@ -136,10 +146,8 @@ func serveScript(raw net.Conn, config *ssh.ServerConfig, script func(ssh.Channel
 		}
 		go func() {
 			for r := range requests {
-				r.Reply(true, nil)
 				if r.Type == "exec" {
-					script(ch)
-					ch.Close()
+					script(ch, r)
 				}
 			}
 		}()
@@ -211,5 +219,45 @@ func TestFloodsDoNotGrowTheHeap(t *testing.T) {
 	// Half a MiB for each, of the 6 that it writes.
 	if after := heap(); after > before+floods<<19 {
 		t.Errorf("the heap grew from %d to %d KiB", before>>10, after>>10)
+	}
+}
+
+// x/crypto/ssh reads nothing more of the connection while a session has 16
+// requests that nobody takes: they are taken whatever became of the command.
+func TestRequestsOfASessionAreTakenAtAnyTime(t *testing.T) {
+	flood := func(ch ssh.Channel) {
+		for range 100 {
+			ch.SendRequest("keepalive@openssh.com", false, nil)
+		}
+	}
+	tests := []struct {
+		name   string
+		script func(ssh.Channel, *ssh.Request)
+		kind   Kind
+	}{
+		{"before the command is accepted", func(ch ssh.Channel, command *ssh.Request) {
+			flood(ch)
+			command.Reply(true, nil)
+			ch.SendRequest("exit-status", false, []byte{0, 0, 0, 0})
+			ch.Close()
+		}, ""},
+		{"after it was refused", func(ch ssh.Channel, command *ssh.Request) {
+			command.Reply(false, nil)
+			flood(ch)
+		}, KindRejected},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			client, stop := sessionServer(t, tt.script)
+			defer stop()
+			for range 3 {
+				ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+				defer cancel()
+				if _, err := client.Exec(ctx, ":put anything"); KindOf(err) != tt.kind {
+					t.Errorf("Exec: %v, want kind %q", err, tt.kind)
+				}
+			}
+		})
 	}
 }
