@@ -147,8 +147,9 @@ func (c *SSHClient) handshake(ctx context.Context, w *wire, login login) (*link,
 	select {
 	case r := <-done:
 		if r.err != nil {
+			ended, _ := w.ending()
 			w.end(ReasonOther, r.err)
-			return nil, handshakeError(r, login.hostKeys != nil, w.transportFailed())
+			return nil, handshakeError(r, login.hostKeys != nil, ended)
 		}
 		return newLink(context.WithoutCancel(ctx), w, r, c), nil
 	case <-ctx.Done():
@@ -185,10 +186,11 @@ func (c *SSHClient) sshConfig(login login, r *handshakeResult) *ssh.ClientConfig
 	return config
 }
 
-// handshakeError finds the kind of a failed handshake. A refused login has no
-// type in x/crypto/ssh: it is what is left when the host key was accepted, the
-// transport held and the device gave no other reason.
-func handshakeError(r handshakeResult, pinned, transportFailed bool) *Error {
+// handshakeError finds the kind of a failed handshake; ended is why the
+// transport itself failed, if it did. A refused login has no type in
+// x/crypto/ssh: it is what is left when the host key was accepted, the transport
+// held and the device gave no other reason.
+func handshakeError(r handshakeResult, pinned bool, ended Reason) *Error {
 	kind := KindHandshake
 	var mismatch *ssh.AlgorithmNegotiationError
 	code, disconnected := disconnectCode(r.err)
@@ -198,9 +200,10 @@ func handshakeError(r handshakeResult, pinned, transportFailed bool) *Error {
 	case pinned && errors.As(r.err, &mismatch) && mismatch.What == "host key":
 		// Only the types of the pinned keys are offered: it has none of them.
 		kind = KindHostKey
-	case transportFailed, disconnected && code != disconnectProtocolError && code != disconnectNoMoreAuthMethods:
+	case ended == ReasonEOF, ended == ReasonReset,
+		disconnected && code != disconnectProtocolError && code != disconnectNoMoreAuthMethods:
 		kind = KindClosed
-	case r.verified:
+	case r.verified && ended == "":
 		kind = KindAuth
 	}
 	return attemptError(StageHandshake, kind, r.err)

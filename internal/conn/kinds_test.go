@@ -1,9 +1,13 @@
 package conn
 
 import (
+	"context"
 	"errors"
+	"io"
+	"net"
 	"os"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -60,9 +64,36 @@ func TestFailureHasTheKindOfItsCause(t *testing.T) {
 func TestDeviceWithoutACommonHostKeyTypeIsNoImpostorWhenNoneIsPinned(t *testing.T) {
 	mismatch := &ssh.AlgorithmNegotiationError{What: "host key"}
 	for pinned, want := range map[bool]Kind{true: KindHostKey, false: KindHandshake} {
-		if failure := handshakeError(handshakeResult{err: mismatch}, pinned, false); failure.Kind != want {
+		if failure := handshakeError(handshakeResult{err: mismatch}, pinned, ""); failure.Kind != want {
 			t.Errorf("pinned %v: %v, want %s", pinned, failure, want)
 		}
+	}
+}
+
+// unacknowledged is a connection that the kernel gives up: a packet of the
+// handshake was lost, and the attempt has more time than the user timeout.
+type unacknowledged struct{ net.Conn }
+
+func (unacknowledged) Read([]byte) (int, error) {
+	return 0, &net.OpError{Op: "read", Net: "tcp", Err: os.NewSyscallError("read", syscall.ETIMEDOUT)}
+}
+
+// A device that fell silent has closed nothing, and refused nothing.
+func TestSilenceInTheHandshakeIsNoClose(t *testing.T) {
+	inBubble(t, func(s *settings) {
+		s.client.Dial = func(context.Context, string, string) (net.Conn, error) {
+			here, there := net.Pipe()
+			go io.Copy(io.Discard, there)
+			return unacknowledged{here}, nil
+		}
+	}, func(w *world) {
+		if err := w.client.Connect(w.t.Context()); KindOf(err) != KindHandshake || !errors.Is(err, syscall.ETIMEDOUT) {
+			w.t.Errorf("Connect: %v, want handshake", err)
+		}
+	})
+	late := handshakeResult{err: errors.New("in the login"), verified: true}
+	if failure := handshakeError(late, true, ReasonSilence); failure.Kind != KindHandshake {
+		t.Errorf("%v, want handshake", failure)
 	}
 }
 

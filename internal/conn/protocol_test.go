@@ -60,7 +60,7 @@ func TestDisconnectInTheLoginIsNoRefusedLogin(t *testing.T) {
 		w.rds.DisconnectAll()
 		w.pass(0)
 		failed := handshakeResult{err: fmt.Errorf("ssh: handshake failed: %w", l.ssh.Wait()), verified: true}
-		if failure := handshakeError(failed, true, false); failure.Kind != KindClosed {
+		if failure := handshakeError(failed, true, ""); failure.Kind != KindClosed {
 			w.t.Errorf("%v, want closed", failure)
 		}
 	})

@@ -23,7 +23,6 @@ type wire struct {
 	mu     sync.Mutex
 	reason Reason // why it ended: the first reason wins; guarded by mu
 	err    error  // with reason; guarded by mu
-	failed bool   // the transport itself failed; guarded by mu
 	over   bool   // nothing can be read any more; guarded by mu
 	onEnd  func() // see whenEnded; guarded by mu
 }
@@ -109,7 +108,7 @@ func (w *wire) fail(err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.reason == "" && !errors.Is(err, net.ErrClosed) {
-		w.reason, w.err, w.failed = transportReason(err), err, true
+		w.reason, w.err = transportReason(err), err
 	}
 }
 
@@ -135,13 +134,6 @@ func (w *wire) isOver() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.over || w.reason != ""
-}
-
-// transportFailed reports whether the peer or the network ended the connection.
-func (w *wire) transportFailed() bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.failed
 }
 
 // lastReceived is when the last byte came; when the connection was made, if
