@@ -168,3 +168,23 @@ func TestHangingFileSystemEndsTheAttempt(t *testing.T) {
 		w.wantBack(DefaultMaxInterval)
 	})
 }
+
+// What a read found that an attempt gave up on may be mended when the next one
+// begins: that fault costs no attempt, and no longest wait after it.
+func TestFaultThatALateReadFoundIsLookedForAgain(t *testing.T) {
+	inBubble(t, nil, func(w *world) {
+		mended, reads := make(chan struct{}), 0
+		read := w.client.readFiles
+		w.client.readFiles = func() (login, *Error) {
+			if reads++; reads == 1 {
+				<-mended
+				return login{}, attemptError(StageCredentials, KindCredentials, syscall.EIO)
+			}
+			return read()
+		}
+		w.m.StartMonitor(w.t.Context())
+		w.pass(DefaultConnectTimeout + time.Second)
+		close(mended)
+		w.wantBack(DefaultMaxInterval)
+	})
+}

@@ -55,22 +55,30 @@ type loginResult struct {
 
 // credentialsInTime gives a file system that hangs no more time than the
 // attempt has. The read goes on, and the next attempt awaits it instead of
-// beginning another one.
+// beginning another one; only a fault that it found is looked for again.
 func (c *SSHClient) credentialsInTime(ctx context.Context) (login, *Error) {
-	if c.reading == nil {
-		reading := make(chan loginResult, 1)
-		go func() {
-			found, failure := c.readFiles()
-			reading <- loginResult{found, failure}
-		}()
-		c.reading = reading
+	begun := c.reading != nil // by an attempt before
+	if !begun {
+		c.reading = c.beginReading()
 	}
 	select {
 	case r := <-c.reading:
 		c.reading = nil
+		if begun && r.failure != nil {
+			return c.credentialsInTime(ctx)
+		}
 		return r.login, r.failure
 	case <-ctx.Done():
 		return login{}, orCanceled(ctx, attemptError(StageCredentials, KindCredentials,
 			fmt.Errorf("the file system of the private key and the host key does not answer: %w", ctx.Err())))
 	}
+}
+
+func (c *SSHClient) beginReading() chan loginResult {
+	reading := make(chan loginResult, 1)
+	go func() {
+		found, failure := c.readFiles()
+		reading <- loginResult{found, failure}
+	}()
+	return reading
 }
