@@ -20,6 +20,10 @@ const openTimeout = 5 * time.Second
 // bytes flow, before the connection counts as unusable.
 const maxHungOpens = 3
 
+// maxLostProbes is how many probes may be left behind on one connection at once:
+// each keeps goroutines here, and perhaps a session on the device.
+const maxLostProbes = 16
+
 // protocolGrace is how long x/crypto/ssh may take to tell how the protocol
 // ended, once it reads no more. It is less than closeGrace, in which a command
 // without an exit status waits for that news.
@@ -46,9 +50,10 @@ type link struct {
 	endOnce sync.Once
 
 	// slots holds a token for each session in use, abandoned ones included.
-	slots     chan struct{}
-	hungOpens atomic.Int32 // opens past their deadline in a row, while bytes flow
-	abandoned atomic.Int32 // sessions in slots left behind that did not end since
+	slots      chan struct{}
+	hungOpens  atomic.Int32 // opens past their deadline in a row, while bytes flow
+	abandoned  atomic.Int32 // sessions in slots left behind that did not end since
+	lostProbes atomic.Int32 // probes left behind that did not end since
 }
 
 // newLink starts the goroutines that serve the connection; they end with it.
@@ -194,9 +199,9 @@ func (l *link) judgeOpen() {
 }
 
 // judge ends the connection when as many sessions are left behind as it may
-// have: no command could run any more.
+// have, so that no command could run any more, or too many probes.
 func (l *link) judge() {
-	if int(l.abandoned.Load()) >= cap(l.slots) {
+	if int(l.abandoned.Load()) >= cap(l.slots) || l.lostProbes.Load() >= maxLostProbes {
 		l.end(ReasonUnusable, errHungSessions)
 	}
 }

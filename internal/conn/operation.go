@@ -143,29 +143,30 @@ func (op *operation) commandTimedOut(ctx context.Context) *Error {
 }
 
 // leaveBehind abandons the operation on the connection, and takes it off the
-// books again when the device ends it after all. A probe is not on the books:
-// it holds no slot that a command could want.
+// books again when the device ends it after all. A probe is on books of its
+// own: it holds no slot that a command could want.
 func (op *operation) leaveBehind(ctx context.Context) Outcome {
 	op.link.watch.end()
 	op.count(ctx)
+	books := &op.link.abandoned
 	if op.purpose == PurposeProbe {
-		return op.drop()
+		books = &op.link.lostProbes
 	}
-	op.link.abandoned.Add(1)
-	go op.awaitLate()
+	books.Add(1)
+	go op.awaitLate(books)
 	return op.drop()
 }
 
 // awaitLate takes an abandoned operation off the books at its end. Where silence
 // kept the judge from a verdict at its deadline, and the connection outlived
 // that silence, the verdict comes here: else its session would be lost for ever.
-func (op *operation) awaitLate() {
+func (op *operation) awaitLate(books *atomic.Int32) {
 	verdict := time.NewTimer(probeTimeout + ownStall)
 	defer verdict.Stop()
 	for {
 		select {
 		case <-op.finished:
-			op.link.abandoned.Add(-1)
+			books.Add(-1)
 			return
 		case <-op.link.done:
 			return

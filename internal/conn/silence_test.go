@@ -246,6 +246,34 @@ func TestHungProbeCostsNoSession(t *testing.T) {
 	})
 }
 
+// Probes that the device lost, each among others that it answered, must not
+// pile up for the weeks that a connection lives: each keeps two goroutines here
+// and perhaps a session there.
+func TestLostProbesDoNotPileUp(t *testing.T) {
+	inBubble(t, nil, func(w *world) {
+		w.connect()
+		answered := w.seen.count("command probe")
+		for lost := range maxLostProbes {
+			if n := w.seen.count("disconnected"); n != 0 {
+				w.t.Fatalf("the connection was given up after %d lost probes", lost)
+			}
+			w.rds.SetLoseOpens(true)
+			w.pass(quietIdle)
+			w.rds.SetLoseOpens(false)
+			stop := w.rds.Chatter(time.Second)
+			w.pass(openTimeout)
+			stop()
+			w.pass(quietIdle) // one is answered
+		}
+		if n := w.seen.count("command probe") - answered; n < 2*maxLostProbes {
+			w.t.Errorf("%d probes, want %d lost and as many answered", n, maxLostProbes)
+		}
+		if s := w.m.Snapshot(); s.Reason != ReasonUnusable || s.Generation != 2 {
+			w.t.Errorf("reason %q, connection %d, want a new one after %d lost probes", s.Reason, s.Generation, maxLostProbes)
+		}
+	})
+}
+
 // An open that the device leaves unanswered asks nothing of it any more: the
 // silence after it must be probed, before it counts as a loss.
 func TestHungOpenIsNoProbe(t *testing.T) {
