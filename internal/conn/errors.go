@@ -3,6 +3,7 @@ package conn
 import (
 	"errors"
 	"fmt"
+	"strings"
 )
 
 // Sentinels, found with errors.Is.
@@ -53,6 +54,22 @@ func (e *Error) Error() string {
 		s += ": " + e.Err.Error()
 	}
 	return s
+}
+
+// maxErrorText bounds what a peer can write into log and memory by what it says:
+// a message of SSH may have 256 KiB.
+const maxErrorText = 2 << 10
+
+// bounded is err, or what fits of its text alone.
+func bounded(err error) error {
+	if err == nil {
+		return nil
+	}
+	text := err.Error()
+	if len(text) <= maxErrorText {
+		return err
+	}
+	return errors.New(strings.ToValidUTF8(text[:maxErrorText], "") + "…")
 }
 
 func (e *Error) Unwrap() error { return e.Err }

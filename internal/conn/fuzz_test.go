@@ -2,11 +2,13 @@ package conn
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"io"
 	"net"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"testing"
 	"time"
 
@@ -260,4 +262,33 @@ func TestRequestsOfASessionAreTakenAtAnyTime(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Whoever stands at the address, before any host key was shown, may say
+// goodbye with a quarter of a megabyte, and every attempt is a line of the log.
+func TestWordsOfAStrangerAreBounded(t *testing.T) {
+	words := ssh.Marshal(struct {
+		Reason            uint32 `sshtype:"1"`
+		Message, Language string
+	}{Reason: 11, Message: strings.Repeat("\x1b", 200_000)})
+	padding := 8 - (len(words)+5)%8 + 8
+	packet := binary.BigEndian.AppendUint32(nil, uint32(1+len(words)+padding))
+	packet = append(append(append(packet, byte(padding)), words...), make([]byte, padding)...)
+	inBubble(t, func(s *settings) {
+		s.client.Dial = func(context.Context, string, string) (net.Conn, error) {
+			here, there := net.Pipe()
+			go io.Copy(io.Discard, there)
+			go there.Write(append([]byte("SSH-2.0-stranger\r\n"), packet...))
+			return here, nil
+		}
+	}, func(w *world) {
+		w.m.StartMonitor(w.t.Context())
+		w.pass(0)
+		if failure := w.m.Snapshot().LastError; failure == nil || failure.Kind != KindClosed || len(failure.Error()) > 2*maxErrorText {
+			w.t.Errorf("the attempt failed with %.200v ...", failure)
+		}
+		if n := len(w.log.String()); n > 8*maxErrorText {
+			w.t.Errorf("the log has %d bytes", n)
+		}
+	})
 }

@@ -83,7 +83,7 @@ func newLink(ctx context.Context, w *wire, r handshakeResult, c *SSHClient) *lin
 	}()
 	go func() {
 		err := l.ssh.Wait()
-		l.end(protocolReason(err), err)
+		l.end(protocolReason(err), bounded(err))
 	}()
 	go l.watch.run(ctx)
 	return l

@@ -156,9 +156,9 @@ func (c *SSHClient) Exec(ctx context.Context, command string) (string, error) {
 }
 
 func execError(kind Kind, outcome Outcome, err error) *Error {
-	return &Error{Op: "exec", Kind: kind, Outcome: outcome, Err: err}
+	return &Error{Op: "exec", Kind: kind, Outcome: outcome, Err: bounded(err)}
 }
 
 func attemptError(stage Stage, kind Kind, err error) *Error {
-	return &Error{Op: "connect", Stage: stage, Kind: kind, Err: err}
+	return &Error{Op: "connect", Stage: stage, Kind: kind, Err: bounded(err)}
 }

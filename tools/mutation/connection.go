@@ -199,8 +199,8 @@ var connectionFaults = []mutation{
 		name:  "an old connection's end kills the new one",
 		means: "Each late goodbye of a dead connection costs a healthy one: the link flaps for no reason.",
 		file:  "internal/conn/link.go",
-		old:   "\t\tl.end(protocolReason(err), err)\n",
-		new:   "\t\tl.end(protocolReason(err), err)\n\t\ttime.Sleep(time.Second)\n\t\tc.Close()\n",
+		old:   "\t\tl.end(protocolReason(err), bounded(err))\n",
+		new:   "\t\tl.end(protocolReason(err), bounded(err))\n\t\ttime.Sleep(time.Second)\n\t\tc.Close()\n",
 		test:  "TestLateEndOfAnOlderConnectionChangesNothing",
 	},
 }
