@@ -85,6 +85,7 @@ func TestHostKeyFileInEveryFormat(t *testing.T) {
 	}{
 		{name: "public key", content: keyA + " rds\n", accepts: []ssh.PublicKey{a.PublicKey()}, refuses: []ssh.PublicKey{b.PublicKey()}},
 		{name: "two public keys, comments, CRLF", content: "# old\r\n" + keyA + "\r\n\r\n" + keyB + " new\r\n", accepts: []ssh.PublicKey{a.PublicKey(), b.PublicKey()}},
+		{name: "public key with tabs", content: strings.ReplaceAll(keyA, " ", "\t") + "\trds\n", accepts: []ssh.PublicKey{a.PublicKey()}, refuses: []ssh.PublicKey{b.PublicKey()}},
 		{name: "known_hosts", content: "rds.example,192.0.2.1 " + keyA + "\nother " + keyB + "\n", host: "rds.example", accepts: []ssh.PublicKey{a.PublicKey()}, refuses: []ssh.PublicKey{b.PublicKey()}},
 		{name: "known_hosts, port", content: "[192.0.2.1]:2222 " + keyA + "\n", host: "192.0.2.1", port: 2222, accepts: []ssh.PublicKey{a.PublicKey()}},
 		{name: "known_hosts, IPv6", content: "2001:db8::1 " + keyA + "\n", host: "2001:db8::1", accepts: []ssh.PublicKey{a.PublicKey()}},

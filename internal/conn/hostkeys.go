@@ -47,12 +47,13 @@ func LoadHostKeys(path, host string, port int) (*HostKeys, error) {
 		}
 		// sshd's own options may stand before a key in authorized_keys, but
 		// nowhere in a host's public key file: the type comes first.
-		if first, _, _ := bytes.Cut(line, []byte(" ")); !isKeyType(string(first)) {
+		first := string(bytes.Fields(line)[0])
+		if !isKeyType(first) {
 			other++
 			continue
 		}
 		key, _, _, _, err := ssh.ParseAuthorizedKey(line)
-		if err == nil && !bytes.HasPrefix(line, []byte(key.Type()+" ")) {
+		if err == nil && key.Type() != first {
 			other++ // a host of known_hosts whose name looks like a type
 			continue
 		}
