@@ -11,7 +11,7 @@ import (
 
 // closeGrace is how long the end of a session is awaited after its last word:
 // the channel's close after an exit status, and news of the connection's own
-// end where there was none, which x/crypto/ssh shows alike.
+// end where there was none.
 const closeGrace = 100 * time.Millisecond
 
 // What stands for an exit status where there is none.
@@ -22,7 +22,7 @@ const (
 
 var (
 	errExecRefused = errors.New("the device refused to run a command")
-	errSignaled    = errors.New("the device ended the command")
+	errEnded       = errors.New("the device ended the command")
 )
 
 // converse sends the command on an open session and reads all of the answer.
@@ -31,10 +31,10 @@ func (op *operation) converse(ch ssh.Channel, requests <-chan *ssh.Request) *Err
 	payload := struct{ Command string }{op.command}
 	accepted, err := ch.SendRequest("exec", true, ssh.Marshal(&payload))
 	switch {
-	case err != nil && op.link.ended():
+	case err != nil && op.connectionOver():
 		return op.link.lost(Unknown)
 	case err != nil:
-		return execError(KindClosed, Unknown, err)
+		return execError(KindRejected, Unknown, errEnded)
 	case !accepted:
 		return execError(KindRejected, Refused, errExecRefused)
 	}
@@ -120,16 +120,9 @@ func (op *operation) judgeStatus(status int) *Error {
 	case 0:
 		return nil
 	case signaled:
-		return execError(KindRejected, Unknown, errSignaled)
+		return execError(KindRejected, Unknown, errEnded)
 	case noStatus:
-		grace := time.NewTimer(closeGrace)
-		defer grace.Stop()
-		select {
-		case <-op.link.done:
-			return op.link.lost(Unknown)
-		case <-grace.C:
-		}
-		if op.link.wire.isOver() {
+		if op.connectionOver() {
 			return op.link.lost(Unknown)
 		}
 		return nil
@@ -137,6 +130,19 @@ func (op *operation) judgeStatus(status int) *Error {
 	failure := execError(KindRejected, Refused, nil)
 	failure.Status = status
 	return failure
+}
+
+// connectionOver tells the end of the connection from that of a session, which
+// x/crypto/ssh shows alike: news of the former may be a moment away.
+func (op *operation) connectionOver() bool {
+	grace := time.NewTimer(closeGrace)
+	defer grace.Stop()
+	select {
+	case <-op.link.done:
+		return true
+	case <-grace.C:
+		return op.link.wire.isOver()
+	}
 }
 
 // statusCode reads the exit status.

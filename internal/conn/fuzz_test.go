@@ -264,6 +264,17 @@ func TestRequestsOfASessionAreTakenAtAnyTime(t *testing.T) {
 	}
 }
 
+// A session that the device ends before it said anything of the command is not
+// the end of the connection.
+func TestSessionClosedWithoutAnAnswerIsNoLoss(t *testing.T) {
+	client, stop := sessionServer(t, func(ch ssh.Channel, _ *ssh.Request) { ch.Close() })
+	defer stop()
+	_, err := client.Exec(t.Context(), ":put anything")
+	if KindOf(err) != KindRejected || OutcomeOf(err) != Unknown || !client.IsConnected() {
+		t.Errorf("Exec: %v (outcome %s), connected: %v, want rejected with the outcome unknown", err, OutcomeOf(err), client.IsConnected())
+	}
+}
+
 // Whoever stands at the address, before any host key was shown, may say
 // goodbye with a quarter of a megabyte, and every attempt is a line of the log.
 func TestWordsOfAStrangerAreBounded(t *testing.T) {
