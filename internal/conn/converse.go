@@ -26,8 +26,7 @@ var (
 )
 
 // converse sends the command on an open session and reads all of the answer.
-func (op *operation) converse(ch ssh.Channel, requests <-chan *ssh.Request) *Error {
-	statuses := serve(requests)
+func (op *operation) converse(ch ssh.Channel, statuses <-chan int) *Error {
 	payload := struct{ Command string }{op.command}
 	accepted, err := ch.SendRequest("exec", true, ssh.Marshal(&payload))
 	switch {
@@ -51,13 +50,14 @@ func (op *operation) converse(ch ssh.Channel, requests <-chan *ssh.Request) *Err
 	return op.judgeStatus(status)
 }
 
-// serve takes the requests of a session (RFC 4254, 6.10) until the device has
-// closed it, and passes the exit status on. x/crypto/ssh reads nothing more of
-// the connection, and never ends, while 16 requests of one session wait.
-func serve(requests <-chan *ssh.Request) (statuses <-chan int) {
+// serve takes the requests of a session (RFC 4254, 6.10), passes the exit status
+// on, and calls closed when the device has closed it. x/crypto/ssh reads nothing
+// more of the connection, and never ends, while 16 requests of one session wait.
+func serve(requests <-chan *ssh.Request, closed func()) (statuses <-chan int) {
 	found := make(chan int, 1)
 	go func() {
 		defer close(found)
+		defer closed()
 		for request := range requests {
 			if code, ok := statusCode(request); ok {
 				select {

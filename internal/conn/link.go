@@ -20,9 +20,10 @@ const openTimeout = 5 * time.Second
 // bytes flow, before the connection counts as unusable.
 const maxHungOpens = 3
 
-// maxLostProbes is how many probes may be left behind on one connection at once:
-// each keeps goroutines here, and perhaps a session on the device.
-const maxLostProbes = 16
+// maxStraySessions is how many sessions the device may leave unanswered or
+// open, beside those that commands use: each keeps goroutines here, and perhaps
+// a place there, for as long as the connection lives.
+const maxStraySessions = 16
 
 // protocolGrace is how long x/crypto/ssh may take to tell how the protocol
 // ended, once it reads no more. It is less than closeGrace, in which a command
@@ -30,7 +31,7 @@ const maxLostProbes = 16
 const protocolGrace = closeGrace / 2
 
 var (
-	errHungSessions = errors.New("the device leaves sessions unanswered")
+	errHungSessions = errors.New("the device leaves sessions unanswered, or open")
 	errSilence      = errors.New("no byte from the device within the deadline of a probe")
 	errProtocol     = errors.New("the device broke the SSH protocol")
 )
@@ -50,10 +51,10 @@ type link struct {
 	endOnce sync.Once
 
 	// slots holds a token for each session in use, abandoned ones included.
-	slots      chan struct{}
-	hungOpens  atomic.Int32 // opens past their deadline in a row, while bytes flow
-	abandoned  atomic.Int32 // sessions in slots left behind that did not end since
-	lostProbes atomic.Int32 // probes left behind that did not end since
+	slots     chan struct{}
+	hungOpens atomic.Int32 // opens past their deadline in a row, while bytes flow
+	abandoned atomic.Int32 // sessions in slots left behind that did not end since
+	sessions  atomic.Int32 // asked for, and not closed by the device
 }
 
 // newLink starts the goroutines that serve the connection; they end with it.
@@ -177,6 +178,20 @@ func (l *link) acquire(ctx context.Context) *Error {
 
 func (l *link) release() { <-l.slots }
 
+// open opens a session and takes its requests. With each slot there may be two:
+// a command does not wait for long until the device has closed the one before.
+func (l *link) open() (ssh.Channel, <-chan int, error) {
+	if int(l.sessions.Add(1)) > 2*cap(l.slots)+maxStraySessions {
+		l.end(ReasonUnusable, errHungSessions)
+	}
+	ch, requests, err := l.ssh.OpenChannel("session", nil)
+	if err != nil {
+		l.sessions.Add(-1)
+		return nil, nil, err
+	}
+	return ch, serve(requests, func() { l.sessions.Add(-1) }), nil
+}
+
 // callerError is the error of an operation whose caller gave up.
 func callerError(ctx context.Context, outcome Outcome) *Error {
 	kind := KindCanceled
@@ -199,9 +214,9 @@ func (l *link) judgeOpen() {
 }
 
 // judge ends the connection when as many sessions are left behind as it may
-// have, so that no command could run any more, or too many probes.
+// have: no command could run any more.
 func (l *link) judge() {
-	if int(l.abandoned.Load()) >= cap(l.slots) || l.lostProbes.Load() >= maxLostProbes {
+	if int(l.abandoned.Load()) >= cap(l.slots) {
 		l.end(ReasonUnusable, errHungSessions)
 	}
 }

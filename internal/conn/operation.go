@@ -143,30 +143,29 @@ func (op *operation) commandTimedOut(ctx context.Context) *Error {
 }
 
 // leaveBehind abandons the operation on the connection, and takes it off the
-// books again when the device ends it after all. A probe is on books of its
-// own: it holds no slot that a command could want.
+// books again when the device ends it after all. A probe is not on the books:
+// it holds no slot that a command could want.
 func (op *operation) leaveBehind(ctx context.Context) Outcome {
 	op.link.watch.end()
 	op.count(ctx)
-	books := &op.link.abandoned
 	if op.purpose == PurposeProbe {
-		books = &op.link.lostProbes
+		return op.drop()
 	}
-	books.Add(1)
-	go op.awaitLate(books)
+	op.link.abandoned.Add(1)
+	go op.awaitLate()
 	return op.drop()
 }
 
 // awaitLate takes an abandoned operation off the books at its end. Where silence
 // kept the judge from a verdict at its deadline, and the connection outlived
 // that silence, the verdict comes here: else its session would be lost for ever.
-func (op *operation) awaitLate(books *atomic.Int32) {
+func (op *operation) awaitLate() {
 	verdict := time.NewTimer(probeTimeout + ownStall)
 	defer verdict.Stop()
 	for {
 		select {
 		case <-op.finished:
-			books.Add(-1)
+			op.link.abandoned.Add(-1)
 			return
 		case <-op.link.done:
 			return
@@ -196,7 +195,7 @@ func (op *operation) count(ctx context.Context) {
 
 // work makes the calls that may block until the connection ends.
 func (op *operation) work() {
-	ch, requests, err := op.link.ssh.OpenChannel("session", nil)
+	ch, statuses, err := op.link.open()
 	op.opened.Store(true)
 	var refused *ssh.OpenChannelError
 	switch {
@@ -210,9 +209,7 @@ func (op *operation) work() {
 		op.link.hungOpens.Store(0)
 		defer ch.Close()
 		if op.purpose != PurposeProbe && op.phase.CompareAndSwap(phaseOpening, phaseSending) {
-			op.failure = op.converse(ch, requests)
-			return
+			op.failure = op.converse(ch, statuses)
 		}
-		go ssh.DiscardRequests(requests)
 	}
 }
