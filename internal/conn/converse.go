@@ -38,16 +38,23 @@ func (op *operation) converse(ch ssh.Channel, statuses <-chan int) *Error {
 		return execError(KindRejected, Refused, errExecRefused)
 	}
 	var stdout, stderr bytes.Buffer
-	whole := make(chan bool, 2)
-	go func() { whole <- op.take(&stdout, ch) }()
-	go func() { whole <- op.take(&stderr, ch.Stderr()) }()
-	status, all := op.awaitEnd(statuses, whole)
+	rest := make(chan struct{})
+	go func() {
+		defer close(rest)
+		if !op.take(&stderr, ch.Stderr()) {
+			ch.Close() // ends the other stream too
+		}
+	}()
+	all := op.take(&stdout, ch)
+	if all {
+		<-rest
+	}
 	if !all || stdout.Len()+stderr.Len() > op.link.maxOutput {
 		return execError(KindTooLarge, Unknown, ErrOutputTooLarge)
 	}
 	// Nothing useful was ever seen on RouterOS's stderr; it is merged anyway.
 	op.output = stdout.String() + stderr.String()
-	return op.judgeStatus(status)
+	return op.judgeStatus(awaitStatus(statuses))
 }
 
 // serve takes the requests of a session (RFC 4254, 6.10), passes the exit status
@@ -81,35 +88,26 @@ func (op *operation) take(to *bytes.Buffer, stream io.Reader) bool {
 	return to.Len() <= op.link.maxOutput
 }
 
-// awaitEnd waits until the device closed the session and both streams are read,
-// or one passed the limit, and returns the exit status, the first one.
-func (op *operation) awaitEnd(statuses <-chan int, whole <-chan bool) (status int, all bool) {
-	status = noStatus
-	streams := cap(whole)
+// awaitStatus waits until the device closed the session, and returns the exit
+// status. The device frees the session with its close: opening the next one
+// before could meet its limit.
+func awaitStatus(statuses <-chan int) int {
+	status := noStatus
 	var grace <-chan time.Time
-	for statuses != nil || streams > 0 {
+	for {
 		select {
 		case code, ok := <-statuses:
 			if !ok {
-				statuses = nil
-			} else if status == noStatus {
-				status = code
+				return status
 			}
-		case kept := <-whole:
-			streams--
-			if !kept {
-				return status, false
+			if status == noStatus {
+				status = code
+				grace = time.After(closeGrace)
 			}
 		case <-grace:
-			return status, true
-		}
-		if streams == 0 && status != noStatus && grace == nil && statuses != nil {
-			// The device frees the session with its close; opening the next one
-			// before could meet its limit.
-			grace = time.After(closeGrace)
+			return status
 		}
 	}
-	return status, true
 }
 
 // judgeStatus makes an error of the exit status. RouterOS sends 0 even for
