@@ -93,6 +93,9 @@ var faults = []fault{
 		return func(w *world) { w.rds.Device().SetPoolMounted("pool", false) },
 			func(w *world) { w.rds.Device().SetPoolMounted("pool", true) }
 	}},
+	{name: "files stay", plan: func(*rand.Rand, time.Duration) (begin, end func(*world)) {
+		return func(w *world) { w.rds.Device().SetKeepFiles(true) }, func(w *world) { w.rds.Device().SetKeepFiles(false) }
+	}},
 	{name: "chatter", plan: func(r *rand.Rand, _ time.Duration) (begin, end func(*world)) {
 		every := time.Duration(1+r.IntN(20)) * time.Second
 		return func(w *world) { w.hush(); w.hush = w.rds.Chatter(every) }, func(w *world) { w.hush() }

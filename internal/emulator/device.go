@@ -70,6 +70,7 @@ type Device struct {
 	storage     storage
 	accounts    accounts
 	hooks       []func()
+	keepsFiles  bool
 }
 
 // NewDevice returns a device that booted options.Uptime ago.

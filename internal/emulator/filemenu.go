@@ -54,10 +54,19 @@ func (d *Device) removeFiles(c *call) (any, error) {
 			return noSuchItem
 		case d.storage.byFile(f.name) != nil && !d.options.Careless:
 			return fileInUse
+		case d.keepsFiles:
+			return timedOut
 		}
 		delete(d.storage.files, f.name)
 		return nil
 	})
+}
+
+// SetKeepFiles has /file remove fail, and leave the file, while everything else works.
+func (d *Device) SetKeepFiles(on bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.keepsFiles = on
 }
 
 func (d *Device) fileNamed(item string) *file {
