@@ -283,3 +283,14 @@ func TestAFileMayBeThereBeforeItsDisk(t *testing.T) {
 		wantAll(t, run, []exchange{{count, "1\n1\n"}})
 	})
 }
+
+func TestAFileMayOutliveTheCommandThatRemovesIt(t *testing.T) {
+	d := NewDevice(DeviceOptions{})
+	run := func(line string) string { return d.Run(t.Context(), "admin", line).Output }
+	run(addVolume + "; /disk remove v1")
+	const remove, count = `/file remove [find name="pool/volumes/v1.img"]`, `/file print count-only where name="pool/volumes/v1.img"`
+	d.SetKeepFiles(true)
+	wantAll(t, run, []exchange{{remove, string(timedOut) + "\n"}, {count, "1\n"}})
+	d.SetKeepFiles(false)
+	wantAll(t, run, []exchange{{remove, ""}, {count, "0\n"}})
+}

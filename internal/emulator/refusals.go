@@ -19,7 +19,7 @@ const (
 	sameName         = scriptError("failure: already have such entry")
 	groupInUse       = scriptError("failure: group is in use") // unconfirmed
 	notPermitted     = scriptError("not enough permissions")
-	timedOut         = scriptError("action timed out - try again, if error continues contact MikroTik support and send a supout file (13)")
+	timedOut         = scriptError("action timed out - try again") // unconfirmed
 	badKeyFile       = scriptError("unable to load key file (wrong format or bad passphrase)!")
 	formatQuestion   = scriptError("All data will be lost, are you sure? [y/N]:")
 	stopUsingItFirst = scriptError("failure: could not unmount, stop using it first")
