@@ -198,8 +198,8 @@ func handshakeError(r handshakeResult, pinned bool, ended Reason) *Error {
 	case r.refused != nil:
 		return attemptError(StageHandshake, KindHostKey, r.refused)
 	case pinned && errors.As(r.err, &mismatch) && mismatch.What == "host key":
-		// Only the types of the pinned keys are offered: it has none of them.
-		kind = KindHostKey
+		// Only the types of the pinned keys are asked for.
+		return attemptError(StageHandshake, KindHostKey, fmt.Errorf("the device has no host key of a pinned type: %w", r.err))
 	case ended == ReasonEOF, ended == ReasonReset,
 		disconnected && code != disconnectProtocolError && code != disconnectNoMoreAuthMethods:
 		kind = KindClosed

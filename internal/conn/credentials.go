@@ -24,7 +24,8 @@ func LoadKey(path string) (ssh.Signer, error) {
 	signer, err := ssh.ParsePrivateKey(pem)
 	var encrypted *ssh.PassphraseMissingError
 	switch {
-	case errors.As(err, &encrypted):
+	// PKCS #8 has a PEM type of its own for it (RFC 7468, section 11).
+	case errors.As(err, &encrypted), bytes.Contains(pem, []byte("-----BEGIN ENCRYPTED PRIVATE KEY-----")):
 		return nil, fmt.Errorf("%s is encrypted with a passphrase; use a key without one (ssh-keygen -p removes it)", path)
 	case err != nil:
 		return nil, fmt.Errorf("%s is not a private key in OpenSSH or PEM format (%w)", path, err)

@@ -48,6 +48,7 @@ func TestPrivateKeyFileFaultsAreNamed(t *testing.T) {
 		{file("garbage", "SECRETSECRET"), "not a private key"},
 		{file("public", string(ssh.MarshalAuthorizedKey(must(ssh.NewSignerFromKey(private)).PublicKey()))), "not a private key"},
 		{file("encrypted", string(pem.EncodeToMemory(encrypted))), "passphrase"},
+		{file("pkcs8", "-----BEGIN ENCRYPTED PRIVATE KEY-----\nSECRET==\n-----END ENCRYPTED PRIVATE KEY-----\n"), "passphrase"},
 		{file("huge", strings.Repeat("x", maxFileSize+1)), "larger"},
 	}
 	for _, tt := range tests {

@@ -63,6 +63,9 @@ func TestFailureHasTheKindOfItsCause(t *testing.T) {
 // Without a pinned key there is none that the device could lack.
 func TestDeviceWithoutACommonHostKeyTypeIsNoImpostorWhenNoneIsPinned(t *testing.T) {
 	mismatch := &ssh.AlgorithmNegotiationError{What: "host key"}
+	if err := handshakeError(handshakeResult{err: mismatch}, true, ""); !strings.Contains(err.Error(), "no host key of a pinned type") {
+		t.Errorf("%v, want that it has no key of a pinned type", err)
+	}
 	for pinned, want := range map[bool]Kind{true: KindHostKey, false: KindHandshake} {
 		if failure := handshakeError(handshakeResult{err: mismatch}, pinned, ""); failure.Kind != want {
 			t.Errorf("pinned %v: %v, want %s", pinned, failure, want)
