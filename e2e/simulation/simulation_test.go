@@ -3,6 +3,7 @@ package simulation
 import (
 	"fmt"
 	"runtime"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -12,39 +13,24 @@ import (
 // TestSimulation runs seeds, as many at once as go test allows. Each is a
 // bubble with a clock of its own.
 func TestSimulation(t *testing.T) {
-	var failed, ran atomic.Int64
+	r := runner{live: live}
 	begin := time.Now()
-	run := func(t *testing.T, seed uint64) {
-		t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) {
-			t.Parallel()
-			if failed.Load() >= int64(*stopAfter) {
-				t.Skip("enough seeds failed")
-			}
-			count(t, &ran, &failed)
-			live(t, seed)
-		})
+	first := *firstSeed
+	if first == 0 || *soak > 0 && first == 1 {
+		first = uint64(begin.UnixNano())
 	}
-	t.Run("seeds", func(t *testing.T) {
-		switch {
-		case *oneSeed != 0:
-			run(t, *oneSeed)
-		case *soak == 0:
-			first := *firstSeed
-			if first == 0 {
-				first = uint64(begin.UnixNano())
-			}
-			for i := range seedsToRun() {
-				run(t, first+uint64(i))
-			}
-		}
-	})
-	if *soak > 0 {
-		soakFor(t, *soak, &ran, &failed)
+	switch {
+	case *oneSeed != 0:
+		r.run(t, *oneSeed, 1)
+	case *soak > 0:
+		r.soak(t, first, *soak)
+	default:
+		r.run(t, first, seedsToRun())
 	}
-	days := float64(ran.Load()) * *hours / 24
+	days := r.days()
 	took := time.Since(begin)
 	fmt.Printf("simulation: %d seeds, %d failed, %.1f simulated days in %v, %.2f s for a day\n",
-		ran.Load(), failed.Load(), days, took.Round(time.Second), took.Seconds()/max(days, 1e-9))
+		r.ran.Load(), r.failed.Load(), days, took.Round(time.Second), took.Seconds()/max(days, 1e-9))
 }
 
 // seedsToRun is how many seeds there are; few of them tell enough of a change
@@ -56,37 +42,61 @@ func seedsToRun() int {
 	return *seeds
 }
 
-// soakFor runs rounds of fresh seeds until the time is over.
-func soakFor(t *testing.T, length time.Duration, ran, failed *atomic.Int64) {
-	begin := time.Now()
-	seed := uint64(begin.UnixNano())
-	if *firstSeed > 1 {
-		seed = *firstSeed
-	}
-	for round := 0; time.Since(begin) < length && failed.Load() < int64(*stopAfter); round++ {
-		t.Run(fmt.Sprintf("round=%d", round), func(t *testing.T) {
-			for range 10 * runtime.GOMAXPROCS(0) {
-				seed++
-				t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) {
-					t.Parallel()
-					count(t, ran, failed)
-					live(t, seed)
+// runner lives through seeds, and counts them.
+type runner struct {
+	live        func(t *testing.T, seed uint64)
+	ran, failed atomic.Int64
+}
+
+// run lives through seeds one after the other from the first, and returns when
+// all have ended. Once enough have failed it skips the rest.
+func (r *runner) run(t *testing.T, first uint64, seeds int) {
+	t.Run("seeds", func(t *testing.T) {
+		for i := range uint64(seeds) {
+			t.Run(fmt.Sprintf("seed=%d", first+i), func(t *testing.T) {
+				t.Parallel()
+				if r.failed.Load() >= int64(*stopAfter) {
+					t.Skip("enough seeds failed")
+				}
+				t.Cleanup(func() { // a bubble that failed does not return
+					r.ran.Add(1)
+					if t.Failed() {
+						r.failed.Add(1)
+					}
 				})
-			}
-		})
+				r.live(t, first+i)
+			})
+		}
+	})
+}
+
+// soak runs rounds of seeds until the time is over.
+func (r *runner) soak(t *testing.T, first uint64, length time.Duration) {
+	round := 10 * runtime.GOMAXPROCS(0)
+	begin := time.Now()
+	for time.Since(begin) < length && r.failed.Load() < int64(*stopAfter) {
+		r.run(t, first, round)
+		first += uint64(round)
 		fmt.Printf("soak: %d seeds, %.1f simulated days, %d failed, after %v; next seed %d\n",
-			ran.Load(), float64(ran.Load())**hours/24, failed.Load(), time.Since(begin).Round(time.Second), seed+1)
+			r.ran.Load(), r.days(), r.failed.Load(), time.Since(begin).Round(time.Second), first)
 	}
 }
 
-// count counts the seed when it has ended.
-func count(t *testing.T, ran, failed *atomic.Int64) {
-	t.Cleanup(func() {
-		ran.Add(1)
-		if t.Failed() {
-			failed.Add(1)
+func (r *runner) days() float64 { return float64(r.ran.Load()) * *hours / 24 }
+
+func TestSoakLivesThroughEachSeedOnce(t *testing.T) {
+	var lived sync.Map
+	r := runner{live: func(t *testing.T, seed uint64) {
+		if _, before := lived.LoadOrStore(seed, true); before {
+			t.Errorf("seed %d a second time", seed)
 		}
-	})
+	}}
+	r.soak(t, 7, time.Millisecond)
+	for i := range uint64(r.ran.Load()) {
+		if _, ok := lived.Load(7 + i); !ok {
+			t.Errorf("seed %d was left out", 7+i)
+		}
+	}
 }
 
 // live lives through one seed.
