@@ -158,23 +158,25 @@ func (r refusedAdd) confirmed() bool {
 func TestARefusedAddSaysWhy(t *testing.T) {
 	long := CreateRequest{Slot: "pvc-6a2f41d0-0c8e-4a52-9b1e-2f60c1b7a311", Size: 1 << 30}
 	for name, c := range map[string]refusedAdd{
-		"no room after all":       {oneGiB, "failure: not enough space\r\n", ErrNoSpace, "not enough space"},
-		"no rose-storage":         {oneGiB, "expected end of command (line 1 column COLUMN)\r\n", ErrRoseStorageMissing, "install the rose-storage package"},
-		"too old":                 {oneGiB, "unknown parameter nvme-tcp-server-nqn\r\n", ErrUnsupported, "7.21"},
-		"a slot too long":         {long, "invalid value for argument slot\r\n", ErrInvalid, "--volume-id-format=short"},
-		"a slot too long, oddly":  {long, "failure: cannot do that\r\n", ErrFailure, "--volume-id-format=short"},
-		"something else invalid":  {oneGiB, "invalid value for argument slot\r\n", ErrInvalid, "invalid value"},
-		"words nobody has heard":  {oneGiB, "failure: no such directory\r\n", ErrFailure, "no such directory"},
-		"the pool has just gone":  {long, "failure: file system is not mounted\r\n", ErrPoolUnavailable, "not mounted"},
-		"taken, and then not":     {oneGiB, "failure: already have such slot\r\n", ErrOutcomeUnknown, "already have"},
-		"in use, and then not":    {oneGiB, "failure: file is in use\r\n", ErrOutcomeUnknown, "in use"},
-		"an item that is not":     {oneGiB, "no such item\r\n", ErrOutcomeUnknown, "no such item"},
-		"words and the sentinel":  {oneGiB, "warning: something\r\nOK-NONCE\r\n", ErrOutcomeUnknown, "warning: something"},
-		"no confirmation":         {oneGiB, "", ErrOutcomeUnknown, "did not confirm"},
-		"half a confirmation":     {oneGiB, "OK-", ErrOutcomeUnknown, "did not confirm"},
-		"another's confirmation":  {oneGiB, "OK-fedcba9876543210\r\n", ErrFailure, "fedcba"},
-		"5 MiB of something":      {oneGiB, strings.Repeat("x", 5<<20), ErrFailure, "xxx"},
-		"NUL and escape sequence": {oneGiB, "\x00failure: \x1b[1mx\r\n", ErrFailure, "[1mx"},
+		"no room after all":        {oneGiB, "failure: not enough space\r\n", ErrNoSpace, "not enough space"},
+		"no rose-storage":          {oneGiB, "expected end of command (line 1 column COLUMN)\r\n", ErrRoseStorageMissing, "install the rose-storage package"},
+		"too old":                  {oneGiB, "unknown parameter nvme-tcp-server-nqn\r\n", ErrUnsupported, "7.21"},
+		"a slot too long":          {long, "invalid value for argument slot\r\n", ErrInvalid, "--volume-id-format=short"},
+		"a slot too long, oddly":   {long, "failure: cannot do that\r\n", ErrFailure, "--volume-id-format=short"},
+		"something else invalid":   {oneGiB, "invalid value for argument slot\r\n", ErrInvalid, "invalid value"},
+		"words nobody has heard":   {oneGiB, "failure: no such directory\r\n", ErrFailure, "no such directory"},
+		"the pool has just gone":   {long, "failure: file system is not mounted\r\n", ErrPoolUnavailable, "not mounted"},
+		"taken, and then not":      {oneGiB, "failure: already have such slot\r\n", ErrOutcomeUnknown, "already have"},
+		"in use, and then not":     {oneGiB, "failure: file is in use\r\n", ErrOutcomeUnknown, "in use"},
+		"an item that is not":      {oneGiB, "no such item\r\n", ErrOutcomeUnknown, "no such item"},
+		"words and the sentinel":   {oneGiB, "warning: something\r\nOK-NONCE\r\n", ErrOutcomeUnknown, "warning: something"},
+		"words after the sentinel": {oneGiB, "OK-NONCE\r\ndisk,warning: no space left, not allowed, invalid\r\n", ErrOutcomeUnknown, "no space left"},
+		"words on either side":     {oneGiB, "duplicate\r\nOK-NONCE\r\nno space left\r\n", ErrOutcomeUnknown, "no space left"},
+		"no confirmation":          {oneGiB, "", ErrOutcomeUnknown, "did not confirm"},
+		"half a confirmation":      {oneGiB, "OK-", ErrOutcomeUnknown, "did not confirm"},
+		"another's confirmation":   {oneGiB, "OK-fedcba9876543210\r\n", ErrFailure, "fedcba"},
+		"5 MiB of something":       {oneGiB, strings.Repeat("x", 5<<20), ErrFailure, "xxx"},
+		"NUL and escape sequence":  {oneGiB, "\x00failure: \x1b[1mx\r\n", ErrFailure, "[1mx"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -197,7 +199,8 @@ func TestARefusedAddSaysWhy(t *testing.T) {
 // A device whose words are not known, or that says that something is there, may have made the volume all the same.
 func TestWhateverTheDeviceSaysAVolumeThatIsThereIsTheAnswer(t *testing.T) {
 	for _, said := range []string{"", "OK-", "failure: already have such slot\r\n", "failure: file is in use\r\n", "no such item\r\n",
-		"failure: something else\r\n", "warning: something\r\nOK-NONCE\r\n", "action timed out - try again\r\n"} {
+		"failure: something else\r\n", "warning: something\r\nOK-NONCE\r\n",
+		"OK-NONCE\r\nno space left\r\n", "action timed out - try again\r\n"} {
 		v := volumes(t, scripted(t, step{`/file print`, nothing()}, step{`/disk add`, said}, step{`/file print`, shows(diskJSON)}))
 		if got, err := v.Create(t.Context(), oneGiB); err != nil || got != pvc1 {
 			t.Errorf("%q: got %+v, %v", said, got, err)

@@ -143,11 +143,12 @@ func (v *Volumes) write(ctx context.Context, command string) error {
 	if err != nil {
 		return err
 	}
-	text, complete := beforeSentinel(output[:min(len(output), maxReply)], nonce)
+	output = output[:min(len(output), maxReply)]
+	text, complete := beforeSentinel(output, nonce)
 	switch {
 	case strings.TrimSpace(printable(text)) == "" && complete:
 		return nil
-	case complete: // a refusal would have ended the line before its sentinel
+	case complete || hasSentinel(output, nonce): // a refusal would have ended the line before its sentinel
 		return unknownOutcome("the device confirmed the command and also said: " + text)
 	case strings.TrimSpace(printable(text)) != "":
 		return refusal(text, command)

@@ -49,6 +49,16 @@ func beforeSentinel(output, nonce string) (text string, complete bool) {
 	return output, false
 }
 
+// hasSentinel reports whether the sentinel is one of the lines. A notice to all users may come after it.
+func hasSentinel(output, nonce string) bool {
+	for line := range strings.Lines(output) {
+		if strings.Trim(line, " \r\n\t\x00") == sentinel(nonce) {
+			return true
+		}
+	}
+	return false
+}
+
 // tooLong refuses a reply that is larger than any that was asked for.
 func tooLong(output string, limit int) error {
 	if len(output) <= limit {
