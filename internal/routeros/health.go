@@ -14,7 +14,8 @@ type Condition struct {
 	FileMissing bool
 }
 
-// Condition reads the condition of one volume. ErrNotFound means that the device said there is no such volume.
+// Condition reads the condition of one volume. ErrNotFound means that the device said there is no such volume. A disk over
+// a file outside the base path is ErrInvalid: its file may be on another pool, and its path is none that was checked.
 func (v *Volumes) Condition(ctx context.Context, slot string) (Condition, error) {
 	c, err := v.condition(ctx, slot)
 	return c, withOp("volume condition", err)
@@ -25,7 +26,14 @@ func (v *Volumes) condition(ctx context.Context, slot string) (Condition, error)
 	if err != nil {
 		return Condition{}, err
 	}
-	name := volume.fileName()
+	want, err := v.named(slot)
+	if err == nil && volume.FilePath != want.FilePath {
+		err = otherFile(volume, want)
+	}
+	if err != nil {
+		return Condition{}, err
+	}
+	name := want.fileName()
 	found, err := v.read(ctx, append(v.poolSelections(), where("/file", "name", name))...)
 	if err != nil {
 		return Condition{}, err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"regexp"
+	"strings"
 	"testing"
 
 	"rds-csi/internal/emulator"
@@ -63,4 +64,15 @@ func TestAVolumeDeletedBetweenTheListsIsNotOneWithoutItsFile(t *testing.T) {
 			t.Errorf("got %+v, %v", got, err)
 		}
 	})
+}
+
+// A path that came from the device is none that was checked.
+func TestAConditionOfADiskWhosePathNobodyChecked(t *testing.T) {
+	for _, path := range []string{`/pool/volumes/a\nb.img`, `/pool/volumes/\u0085.img`, `/pool/\u2028.img`, `/pool/other/pvc-1.img`, `/pool/` + strings.Repeat("x", 600) + `.img`} {
+		disk := strings.Replace(diskJSON, `/pool/volumes/pvc-1.img`, path, 1)
+		v := volumes(t, scripted(t, step{`where slot="pvc-1"`, found(disk)}))
+		if got, err := v.Condition(t.Context(), "pvc-1"); KindOf(err) != ErrInvalid || got != (Condition{}) {
+			t.Errorf("%s: got %+v, %v", path, got, err)
+		}
+	}
 }

@@ -57,9 +57,7 @@ func (here presence) volume(want Volume) (Volume, error) {
 	case err != nil:
 		return Volume{}, err
 	case have.FilePath != want.FilePath:
-		err := invalid("the disk in slot %s has the file %s, not %s", want.Slot, have.FilePath, want.FilePath)
-		err.Remedy = "set the base path to that of the file, or remove the disk by hand"
-		return Volume{}, err
+		return Volume{}, otherFile(have, want)
 	case have.Size == 0:
 		return have, &Error{Kind: ErrPoolUnavailable, Text: "the device does not know the size of " + have.FilePath}
 	case here.file == nil:
@@ -67,6 +65,13 @@ func (here presence) volume(want Volume) (Volume, error) {
 			Remedy: "if it stays away, the data is lost: delete the volume"}
 	}
 	return have, nil
+}
+
+// otherFile refuses a disk over another file than the volume's: somebody else's, or a volume of another base path.
+func otherFile(have, want Volume) *Error {
+	err := invalid("the disk in slot %s has the file %s, not %s", want.Slot, have.FilePath, want.FilePath)
+	err.Remedy = "set the base path to that of the file, or remove the disk by hand"
+	return err
 }
 
 func noDisk(slot string) *Error {
