@@ -33,13 +33,14 @@ func (v *Volumes) list(ctx context.Context) ([]Volume, error) {
 	}
 	volumes := make([]Volume, 0, len(disks))
 	for _, disk := range disks {
+		if pathOf(disk) != "/"+v.base+"/"+disk.text("slot")+".img" {
+			continue // somebody else's, which need not be readable
+		}
 		volume, err := volumeOf(disk)
 		if err != nil {
 			return nil, err
 		}
-		if volume.FilePath == "/"+v.base+"/"+volume.Slot+".img" {
-			volumes = append(volumes, volume)
-		}
+		volumes = append(volumes, volume)
 	}
 	return volumes, nil
 }

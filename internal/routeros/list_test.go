@@ -79,6 +79,16 @@ func TestListHasOnlyVolumesOfTheBasePath(t *testing.T) {
 	}
 }
 
+// What a disk elsewhere is like must not keep the volumes from being seen.
+func TestListBearsWithDisksOfOthersThatItCannotRead(t *testing.T) {
+	swap := `{"slot":"swap","type":"file","file-path":"/pool/swap","size":"16.0GiB"}`
+	port := strings.Replace(elsewhere, "4420", "70000", 1)
+	x, _ := table(t, []string{swap, diskJSON, port}, nil)
+	if got, err := volumes(t, x).List(t.Context()); err != nil || len(got) != 1 || got[0] != pvc1 {
+		t.Errorf("got %+v, %v", got, err)
+	}
+}
+
 func TestListMissesNoVolumeWhenOthersGoMeanwhile(t *testing.T) {
 	rows := diskRows(3 * pageSize)
 	kept := rows[pageSize : 2*pageSize]

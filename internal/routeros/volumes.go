@@ -142,9 +142,12 @@ func volumeOf(disk record) (Volume, error) {
 	if err != nil {
 		return Volume{}, malformed(err)
 	}
-	return Volume{Slot: disk.text("slot"), FilePath: "/" + strings.TrimPrefix(disk.text("file-path"), "/"), Size: size,
+	return Volume{Slot: disk.text("slot"), FilePath: pathOf(disk), Size: size,
 		NQN: disk.text("nvme-tcp-server-nqn"), Port: int(port), Exported: exported}, nil
 }
+
+// pathOf is the disk's file with a leading slash, which RouterOS does not need where it is set.
+func pathOf(disk record) string { return "/" + strings.TrimPrefix(disk.text("file-path"), "/") }
 
 func checkType(disk record) error {
 	if kind := disk.text("type"); kind != "file" {
