@@ -12,7 +12,7 @@ import (
 
 func TestCreateAddsExportsAndReadsBack(t *testing.T) {
 	v := volumes(t, scripted(t,
-		step{`/file print detail as-value where name="pool/volumes/pvc-1.img"`, looks(poolJSON, poolJSON, "", "", "")},
+		step{`/file print detail as-value where name="pool/volumes/pvc-1.img"`, looks(poolJSON, "", "", "")},
 		step{`:if ([:len [/disk find slot="pvc-1"]] = 0 and [:len [/file find name="pool/volumes/pvc-1.img"]] = 0) do={` +
 			`/disk add type=file file-path="/pool/volumes/pvc-1.img" file-size=1G slot="pvc-1" nvme-tcp-export=yes nvme-tcp-server-port=4420 ` +
 			`nvme-tcp-server-nqn="nqn.2000-02.com.mikrotik:pvc-1" mount-filesystem=no}; :put "OK-`, done},
@@ -26,11 +26,11 @@ func TestCreateAddsExportsAndReadsBack(t *testing.T) {
 func TestCreateWaitsUntilTheDiskIsThereAndExported(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		v := volumes(t, scripted(t,
-			step{`/file print`, looks(poolJSON, "", "", "", "")},
+			step{`/file print`, looks(poolJSON, "", "", "")},
 			step{`/disk add`, done},
 			step{`/disk print`, nothing()},
-			step{`/disk print`, looks(poolJSON, poolJSON, "", "", fileJSON)},
-			step{`/disk print`, looks(poolJSON, poolJSON, diskJSON, diskJSON, "")},
+			step{`/disk print`, looks(poolJSON, "", "", fileJSON)},
+			step{`/disk print`, looks(poolJSON, diskJSON, diskJSON, "")},
 			step{`/disk print`, shows(strings.Replace(diskJSON, `"size":1073741824,`, "", 1))},
 			step{`/disk print`, shows(diskJSON)},
 		))
@@ -57,7 +57,7 @@ func TestCreateReusesWhatIsThere(t *testing.T) {
 		{"another JSON", strings.NewReplacer("true", `"yes"`, "4420", `"4420"`, "1073741824", "1073741824.000000").Replace(diskJSON), oneGiB, 1 << 30},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			v := volumes(t, scripted(t, step{`/file print`, looks(poolJSON, poolJSON, c.disk, c.disk, fileJSON)}))
+			v := volumes(t, scripted(t, step{`/file print`, looks(poolJSON, c.disk, c.disk, fileJSON)}))
 			want := pvc1
 			want.Size = c.size
 			if got, err := v.Create(t.Context(), c.request); err != nil || got != want {
@@ -74,7 +74,7 @@ func TestCreateExportsAgainWhatIsNotExported(t *testing.T) {
 func createExportsAgain(t *testing.T) {
 	noName := strings.Replace(unexported, `"nvme-tcp-server-nqn":"nqn.2000-02.com.mikrotik:pvc-1",`, "", 1)
 	v := volumes(t, scripted(t,
-		step{`/file print`, looks(poolJSON, poolJSON, noName, noName, fileJSON)},
+		step{`/file print`, looks(poolJSON, noName, noName, fileJSON)},
 		step{`/disk set [find slot="pvc-1" and type=file and file-path="/pool/volumes/pvc-1.img" and !nvme-tcp-export] nvme-tcp-export=yes nvme-tcp-server-port=4420 nvme-tcp-server-nqn="nqn.2000-02.com.mikrotik:pvc-1" mount-filesystem=no;`, done},
 		step{`/disk print`, shows(unexported)},
 		step{`/disk print`, shows(diskJSON)},
@@ -90,25 +90,25 @@ func TestCreateChangesNothingWhereSomethingElseIs(t *testing.T) {
 		want  Kind
 	}{
 		"another size":           {shows(strings.ReplaceAll(diskJSON, "1073741824", "2147483648")), ErrAlreadyExists},
-		"another file":           {looks(poolJSON, "", elsewhere, "", ""), ErrAlreadyExists},
+		"another file":           {looks(poolJSON, elsewhere, "", ""), ErrAlreadyExists},
 		"another name":           {shows(strings.Replace(diskJSON, "mikrotik:pvc-1", "mikrotik:x", 1)), ErrAlreadyExists},
 		"another port":           {shows(strings.Replace(diskJSON, "4420", "4421", 1)), ErrAlreadyExists},
-		"hardware in the slot":   {looks(poolJSON, "", `{"slot":"pvc-1","type":"hardware","size":1073741824}`, "", ""), ErrAlreadyExists},
-		"the file of another":    {looks(poolJSON, "", "", strings.Replace(diskJSON, `"slot":"pvc-1"`, `"slot":"x"`, 1), fileJSON), ErrAlreadyExists},
-		"a disk without a file":  {looks(poolJSON, "", diskJSON, diskJSON, ""), ErrPoolUnavailable},
+		"hardware in the slot":   {looks(poolJSON, `{"slot":"pvc-1","type":"hardware","size":1073741824}`, "", ""), ErrAlreadyExists},
+		"the file of another":    {looks(poolJSON, "", strings.Replace(diskJSON, `"slot":"pvc-1"`, `"slot":"x"`, 1), fileJSON), ErrAlreadyExists},
+		"a disk without a file":  {looks(poolJSON, diskJSON, diskJSON, ""), ErrPoolUnavailable},
 		"no size but file-size":  {shows(strings.Replace(diskJSON, `"size":1073741824,`, "", 1)), ErrPoolUnavailable},
-		"a size not yet known":   {looks(poolJSON, "", strings.ReplaceAll(diskJSON, "1073741824", "0"), "", ""), ErrPoolUnavailable},
-		"no pool":                {looks("", "", "", "", ""), ErrPoolUnavailable},
-		"a pool not mounted":     {looks("", `{"slot":"pool","type":"raid"}`, "", "", ""), ErrPoolUnavailable},
-		"a full pool":            {looks(strings.Replace(poolJSON, "107374182400", "1073741823", 1), "", "", "", ""), ErrNoSpace},
-		"a pool beyond belief":   {looks(strings.Replace(poolJSON, "107374182400", "999999999999999", 1), "", "", "", ""), ErrMalformed},
-		"another slot":           {looks(poolJSON, "", strings.ReplaceAll(diskJSON, "pvc-1", "pvc-10"), "", ""), ErrMalformed},
-		"the slot twice":         {looks(poolJSON, "", diskJSON+","+diskJSON, "", ""), ErrMalformed},
+		"a size not yet known":   {looks(poolJSON, strings.ReplaceAll(diskJSON, "1073741824", "0"), "", ""), ErrPoolUnavailable},
+		"no pool":                {looks("", "", "", ""), ErrPoolUnavailable},
+		"a pool not mounted":     {looks(`{"slot":"pool","mount-point":"pool","type":"raid"}`, "", "", ""), ErrPoolUnavailable},
+		"a full pool":            {looks(strings.Replace(poolJSON, "107374182400", "1073741823", 1), "", "", ""), ErrNoSpace},
+		"a pool beyond belief":   {looks(strings.Replace(poolJSON, "107374182400", "999999999999999", 1), "", "", ""), ErrMalformed},
+		"another slot":           {looks(poolJSON, strings.ReplaceAll(diskJSON, "pvc-1", "pvc-10"), "", ""), ErrMalformed},
+		"the slot twice":         {looks(poolJSON, diskJSON+","+diskJSON, "", ""), ErrMalformed},
 		"the words not to":       {"not enough permissions\r\n", ErrNotAllowed},
 		"one list too few":       {"[]\r\n[]\r\n[]\r\n[]\r\nOK-NONCE\r\n", ErrMalformed},
-		"one list too many":      {strings.Replace(looks(poolJSON, "", "", "", ""), "OK", "[]\r\nOK", 1), ErrMalformed},
+		"one list too many":      {strings.Replace(looks(poolJSON, "", "", ""), "OK", "[]\r\nOK", 1), ErrMalformed},
 		"a list that is cut":     {"[]\r\n[]\r\n[{\"slot\":", ErrTruncated},
-		"a size that is no size": {looks(poolJSON, "", strings.ReplaceAll(diskJSON, `1073741824`, `"1024.0MiB"`), "", ""), ErrMalformed},
+		"a size that is no size": {looks(poolJSON, strings.ReplaceAll(diskJSON, `1073741824`, `"1024.0MiB"`), "", ""), ErrMalformed},
 	} {
 		t.Run(name, func(t *testing.T) {
 			v := volumes(t, scripted(t, step{`/file print`, c.reply}))
@@ -121,7 +121,7 @@ func TestCreateChangesNothingWhereSomethingElseIs(t *testing.T) {
 }
 
 func TestCreateWaitsForTheDiskOfAFileAndDoesNotSayThatItIsOver(t *testing.T) {
-	alone := looks(poolJSON, poolJSON, "", "", fileJSON)
+	alone := looks(poolJSON, "", "", fileJSON)
 	for name, c := range map[string]struct {
 		then []step
 		want Kind
@@ -129,7 +129,7 @@ func TestCreateWaitsForTheDiskOfAFileAndDoesNotSayThatItIsOver(t *testing.T) {
 		"its disk comes":    {[]step{{`/file print`, shows(diskJSON)}}, ""},
 		"its deletion ends": {[]step{{`/file print`, nothing()}, {`/disk add`, done}, {`/file print`, shows(diskJSON)}}, ""},
 		"it stays as it is": {[]step{{`/file print`, alone}, {`/file print`, alone}, {`/file print`, alone}}, ErrOutcomeUnknown},
-		"another disk gets it": {[]step{{`/file print`, looks(poolJSON, poolJSON, "", strings.Replace(diskJSON, `"slot":"pvc-1"`, `"slot":"x"`, 1), fileJSON)}},
+		"another disk gets it": {[]step{{`/file print`, looks(poolJSON, "", strings.Replace(diskJSON, `"slot":"pvc-1"`, `"slot":"x"`, 1), fileJSON)}},
 			ErrAlreadyExists},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -247,8 +247,8 @@ func TestCreateDoesNotClaimWhatItCouldNotReadBack(t *testing.T) {
 		}{
 			"nothing":   {nothing(), ErrOutcomeUnknown},
 			"no export": {shows(unexported), ErrOutcomeUnknown},
-			"no disk":   {looks(poolJSON, poolJSON, "", "", fileJSON), ErrOutcomeUnknown},
-			"no file":   {looks(poolJSON, poolJSON, diskJSON, diskJSON, ""), ErrPoolUnavailable},
+			"no disk":   {looks(poolJSON, "", "", fileJSON), ErrOutcomeUnknown},
+			"no file":   {looks(poolJSON, diskJSON, diskJSON, ""), ErrPoolUnavailable},
 			"no size":   {shows(strings.Replace(diskJSON, `"size":1073741824,`, "", 1)), ErrPoolUnavailable},
 		} {
 			steps := []step{{`/file print`, nothing()}, {`/disk add`, done}}

@@ -10,11 +10,11 @@ import (
 
 func TestDeleteUnexportsRemovesDiskAndFileAndLooksAgain(t *testing.T) {
 	v := volumes(t, scripted(t,
-		step{`/file print`, looks(poolJSON, poolJSON, diskJSON, diskJSON, fileJSON)},
+		step{`/file print`, looks(poolJSON, diskJSON, diskJSON, fileJSON)},
 		step{`/disk set [find slot="pvc-1" and type=file and file-path="/pool/volumes/pvc-1.img"] nvme-tcp-export=no;`, done},
 		step{`/disk remove [find slot="pvc-1" and type=file and file-path="/pool/volumes/pvc-1.img" and !nvme-tcp-export];`, done},
 		step{`:if ([:len [/disk find file-path="/pool/volumes/pvc-1.img"]] = 0) do={/file remove [find name="pool/volumes/pvc-1.img"]};`, done},
-		step{`/file print`, looks(poolJSON, poolJSON, "", "", "")},
+		step{`/file print`, looks(poolJSON, "", "", "")},
 	))
 	if err := v.Delete(t.Context(), "pvc-1"); err != nil {
 		t.Error(err)
@@ -22,19 +22,19 @@ func TestDeleteUnexportsRemovesDiskAndFileAndLooksAgain(t *testing.T) {
 }
 
 func TestDeleteFinishesWhatAnEarlierOneBegan(t *testing.T) {
-	look, gone := step{`/file print`, ""}, step{`/file print`, looks(poolJSON, poolJSON, "", "", "")}
-	alone := looks(poolJSON, poolJSON, "", "", fileJSON)
+	look, gone := step{`/file print`, ""}, step{`/file print`, looks(poolJSON, "", "", "")}
+	alone := looks(poolJSON, "", "", fileJSON)
 	disk, file := step{`/disk remove`, done}, step{`/file remove`, done}
 	for name, c := range map[string]struct {
 		here  string
 		steps []step
 	}{
-		"nothing is left":        {looks(poolJSON, poolJSON, "", "", ""), nil},
+		"nothing is left":        {looks(poolJSON, "", "", ""), nil},
 		"only the file is left":  {alone, []step{{`/file print`, alone}, {`/file print`, alone}, {`/file print`, alone}, file, gone}},
 		"the file gets its disk": {alone, []step{{`/file print`, alone}, {`/file print`, shows(diskJSON)}, {`nvme-tcp-export=no`, done}, disk, file, gone}},
-		"it was unexported":      {looks(poolJSON, poolJSON, unexported, unexported, fileJSON), []step{disk, file, gone}},
-		"the file went first":    {looks(poolJSON, poolJSON, unexported, unexported, ""), []step{disk, {`/file remove`, "no such item\r\n"}, gone}},
-		"another was here first": {looks(poolJSON, poolJSON, unexported, unexported, fileJSON), []step{{`/disk remove`, "no such item (4)\r\n"}, file, gone}},
+		"it was unexported":      {looks(poolJSON, unexported, unexported, fileJSON), []step{disk, file, gone}},
+		"the file went first":    {looks(poolJSON, unexported, unexported, ""), []step{disk, {`/file remove`, "no such item\r\n"}, gone}},
+		"another was here first": {looks(poolJSON, unexported, unexported, fileJSON), []step{{`/disk remove`, "no such item (4)\r\n"}, file, gone}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -52,14 +52,14 @@ func TestDeleteTouchesNothingThatIsNotTheVolume(t *testing.T) {
 		reply string
 		want  Kind
 	}{
-		"hardware in the slot":   {looks(poolJSON, "", `{"slot":"pvc-1","type":"hardware"}`, "", ""), ErrInvalid},
-		"another file":           {looks(poolJSON, "", elsewhere, "", ""), ErrInvalid},
-		"and without the file":   {looks(poolJSON, "", "", strings.Replace(diskJSON, `"slot":"pvc-1"`, `"slot":"x"`, 1), ""), ErrInUse},
-		"the file of another":    {looks(poolJSON, "", "", strings.Replace(diskJSON, `"slot":"pvc-1"`, `"slot":"x"`, 1), fileJSON), ErrInUse},
-		"no pool to look at":     {looks("", "", "", "", ""), ErrPoolUnavailable},
-		"a pool not mounted":     {looks("", `{"slot":"pool","type":"raid","size":214748364800}`, diskJSON, diskJSON, ""), ErrPoolUnavailable},
-		"another slot":           {looks(poolJSON, "", strings.ReplaceAll(diskJSON, "pvc-1", "pvc-2"), "", ""), ErrMalformed},
-		"another file listed":    {looks(poolJSON, "", "", "", strings.ReplaceAll(fileJSON, "pvc-1", "pvc-2")), ErrMalformed},
+		"hardware in the slot":   {looks(poolJSON, `{"slot":"pvc-1","type":"hardware"}`, "", ""), ErrInvalid},
+		"another file":           {looks(poolJSON, elsewhere, "", ""), ErrInvalid},
+		"and without the file":   {looks(poolJSON, "", strings.Replace(diskJSON, `"slot":"pvc-1"`, `"slot":"x"`, 1), ""), ErrInUse},
+		"the file of another":    {looks(poolJSON, "", strings.Replace(diskJSON, `"slot":"pvc-1"`, `"slot":"x"`, 1), fileJSON), ErrInUse},
+		"no pool to look at":     {looks("", "", "", ""), ErrPoolUnavailable},
+		"a pool not mounted":     {looks(`{"slot":"pool","mount-point":"pool","type":"raid","size":214748364800}`, diskJSON, diskJSON, ""), ErrPoolUnavailable},
+		"another slot":           {looks(poolJSON, strings.ReplaceAll(diskJSON, "pvc-1", "pvc-2"), "", ""), ErrMalformed},
+		"another file listed":    {looks(poolJSON, "", "", strings.ReplaceAll(fileJSON, "pvc-1", "pvc-2")), ErrMalformed},
 		"nothing at all":         {"", ErrTruncated},
 		"an empty answer":        {"OK-NONCE\r\n", ErrMalformed},
 		"words instead of lists": {"something went wrong\r\nOK-NONCE\r\n", ErrMalformed},
@@ -73,7 +73,7 @@ func TestDeleteTouchesNothingThatIsNotTheVolume(t *testing.T) {
 }
 
 func TestDeleteStopsAtTheFirstRefusal(t *testing.T) {
-	here := step{`/file print`, looks(poolJSON, poolJSON, diskJSON, diskJSON, fileJSON)}
+	here := step{`/file print`, looks(poolJSON, diskJSON, diskJSON, fileJSON)}
 	inUse := "failure: could not unmount, stop using it first\r\n"
 	for name, steps := range map[string][]step{
 		"of the unexport": {here, {`nvme-tcp-export=no`, inUse}},
@@ -92,11 +92,11 @@ func TestDeleteDoesNotClaimWhatIsStillThere(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var steps []step
 		for range 4 {
-			steps = append(steps, step{`/file print`, looks(poolJSON, poolJSON, "", "", fileJSON)})
+			steps = append(steps, step{`/file print`, looks(poolJSON, "", "", fileJSON)})
 		}
 		steps = append(steps, step{`/file remove`, done})
 		for range settle {
-			steps = append(steps, step{`/file print`, looks(poolJSON, poolJSON, "", "", fileJSON)})
+			steps = append(steps, step{`/file print`, looks(poolJSON, "", "", fileJSON)})
 		}
 		err := volumes(t, scripted(t, steps...)).Delete(t.Context(), "pvc-1")
 		if KindOf(err) != ErrOutcomeUnknown || !strings.Contains(err.Error(), "file pool/volumes/pvc-1.img is still there") {
@@ -110,11 +110,11 @@ func TestDeleteLooksAgainForAnotherDiskOverTheFile(t *testing.T) {
 		other := strings.Replace(diskJSON, `"slot":"pvc-1"`, `"slot":"x"`, 1)
 		var steps []step
 		for range 4 {
-			steps = append(steps, step{`/file print`, looks(poolJSON, poolJSON, "", "", fileJSON)})
+			steps = append(steps, step{`/file print`, looks(poolJSON, "", "", fileJSON)})
 		}
 		steps = append(steps, step{`/file remove`, done})
 		for range settle {
-			steps = append(steps, step{`/file print`, looks(poolJSON, poolJSON, "", other, fileJSON)})
+			steps = append(steps, step{`/file print`, looks(poolJSON, "", other, fileJSON)})
 		}
 		if err := volumes(t, scripted(t, steps...)).Delete(t.Context(), "pvc-1"); KindOf(err) != ErrInUse {
 			t.Errorf("got %v", err)
@@ -124,7 +124,7 @@ func TestDeleteLooksAgainForAnotherDiskOverTheFile(t *testing.T) {
 
 func TestAConnectionLostInAnyStepPassesUnchanged(t *testing.T) {
 	lost := errors.New("connection lost")
-	replies := []string{looks(poolJSON, poolJSON, diskJSON, diskJSON, fileJSON), done, done, done}
+	replies := []string{looks(poolJSON, diskJSON, diskJSON, fileJSON), done, done, done}
 	for at := range len(replies) + 1 {
 		n := 0
 		x := ExecutorFunc(func(_ context.Context, line string) (string, error) {

@@ -34,16 +34,17 @@ func (v *Volumes) condition(ctx context.Context, slot string) (Condition, error)
 		return Condition{}, err
 	}
 	name := want.fileName()
-	found, err := v.read(ctx, append(v.poolSelections(), where("/file", "name", name))...)
+	found, err := v.read(ctx, v.aroundFiles(where("/file", "name", name))...)
 	if err != nil {
 		return Condition{}, err
 	}
-	pool, err := v.poolIfThere(found)
-	if err != nil {
+	_, err = v.mountedPool(found)
+	mounted := err == nil
+	if err != nil && KindOf(err) != ErrPoolUnavailable {
 		return Condition{}, err
 	}
-	file, err := one(found[2], "name", name)
-	return Condition{Volume: volume, PoolMounted: pool.Mounted, FileMissing: pool.Mounted && file == nil}, err
+	file, err := one(found[1], "name", name)
+	return Condition{Volume: volume, PoolMounted: mounted, FileMissing: mounted && file == nil}, err
 }
 
 // Conditions reads the condition of all volumes of the base path.

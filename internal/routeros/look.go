@@ -12,9 +12,8 @@ type presence struct {
 
 // look reads what there is of a volume, in one line unless names are very long.
 func (v *Volumes) look(ctx context.Context, want Volume) (presence, error) {
-	selections := append(v.poolSelections(),
-		disksWhere("slot", want.Slot), disksWhere("file-path", want.FilePath), where("/file", "name", want.fileName()))
-	found, err := v.read(ctx, selections...)
+	found, err := v.read(ctx, v.aroundFiles(disksWhere("slot", want.Slot), disksWhere("file-path", want.FilePath),
+		where("/file", "name", want.fileName()))...)
 	if err != nil {
 		return presence{}, err
 	}
@@ -22,15 +21,15 @@ func (v *Volumes) look(ctx context.Context, want Volume) (presence, error) {
 	if here.pool, err = v.mountedPool(found); err != nil {
 		return presence{}, err
 	}
-	if here.disk, err = one(found[2], "slot", want.Slot); err != nil {
+	if here.disk, err = one(found[1], "slot", want.Slot); err != nil {
 		return presence{}, err
 	}
-	for _, user := range found[3] {
+	for _, user := range found[2] {
 		if user.text("slot") != want.Slot {
 			here.user = user
 		}
 	}
-	here.file, err = one(found[4], "name", want.fileName())
+	here.file, err = one(found[3], "name", want.fileName())
 	return here, err
 }
 

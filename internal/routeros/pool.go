@@ -29,7 +29,15 @@ func (v *Volumes) Capacity(ctx context.Context) (Pool, error) {
 
 // poolSelections look for the pool by its mount point, and by its name to tell what is not mounted.
 func (v *Volumes) poolSelections() []selection {
-	return []selection{disksWhere("mount-point", v.pool), disksWhere("slot", v.pool)}
+	return []selection{v.mountPoint(), disksWhere("slot", v.pool)}
+}
+
+func (v *Volumes) mountPoint() selection { return disksWhere("mount-point", v.pool) }
+
+// aroundFiles puts the pool in front of selections that look for its files, and once more behind them: a file that is not
+// to be seen is gone only if the pool was mounted all the time.
+func (v *Volumes) aroundFiles(selections ...selection) []selection {
+	return append(append([]selection{v.mountPoint()}, selections...), v.mountPoint())
 }
 
 // poolOf reads the answers to poolSelections. A disk that only has the name may be mounted somewhere else: then files in
@@ -81,14 +89,21 @@ func (v *Volumes) noPool(format string) *Error {
 		Remedy: "after a reboot wait until the pool is mounted; otherwise see /disk print and the base path's first part"}
 }
 
-// mountedPool is poolOf for work that needs the files: without the pool a new file would fill the system's own storage,
-// and an old one could not be seen.
+// mountedPool reads the pool from the answers to aroundFiles, and needs it mounted in both: without the pool a new file
+// would fill the system's own storage, and an old one could not be seen.
 func (v *Volumes) mountedPool(found [][]record) (Pool, error) {
-	pool, err := v.poolOf(found)
-	if err == nil && !pool.Mounted {
-		return Pool{}, v.noPool("the pool %s is not mounted")
+	var pool Pool
+	for _, list := range [][]record{found[0], found[len(found)-1]} {
+		var err error
+		pool, err = v.poolOf([][]record{list, nil})
+		if err == nil && !pool.Mounted {
+			err = v.noPool("the pool %s is not mounted")
+		}
+		if err != nil {
+			return Pool{}, err
+		}
 	}
-	return pool, err
+	return pool, nil
 }
 
 // hold refuses a file, or a file's growth, that does not fit.

@@ -115,7 +115,7 @@ func TestPrintDetailIsReadWhereThereIsNoSerialize(t *testing.T) {
 
 func TestExpandOnlyGrows(t *testing.T) {
 	grown := strings.ReplaceAll(diskJSON, "1073741824", "2147483648")
-	before := step{`/file print`, looks(poolJSON, poolJSON, diskJSON, diskJSON, fileJSON)}
+	before := step{`/file print`, looks(poolJSON, diskJSON, diskJSON, fileJSON)}
 	t.Run("to more", func(t *testing.T) {
 		v := volumes(t, scripted(t, before,
 			step{`/disk set [find slot="pvc-1" and type=file and file-path="/pool/volumes/pvc-1.img" and size=1073741824] file-size=2G;`, done},
@@ -137,7 +137,7 @@ func TestExpandOnlyGrows(t *testing.T) {
 		}
 	})
 	t.Run("what is not there", func(t *testing.T) {
-		v := volumes(t, scripted(t, step{`/file print`, looks(poolJSON, "", "", "", "")}))
+		v := volumes(t, scripted(t, step{`/file print`, looks(poolJSON, "", "", "")}))
 		if _, err := v.Expand(t.Context(), "pvc-1", 1<<40); KindOf(err) != ErrNotFound {
 			t.Errorf("got %v", err)
 		}

@@ -34,17 +34,16 @@ func scripted(t *testing.T, steps ...step) Executor {
 // done is the reply to a write that worked.
 const done = "OK-NONCE\r\n"
 
-// looks is the reply to the look at one volume: lists of pools by mount point, pools by slot, disks by slot, disks by
-// file and files.
-func looks(poolByMount, poolBySlot, diskBySlot, diskByFile, file string) string {
-	return fmt.Sprintf("[%s]\r\n[%s]\r\n[%s]\r\n[%s]\r\n[%s]\r\nOK-NONCE\r\n", poolByMount, poolBySlot, diskBySlot, diskByFile, file)
+// looks is the reply to the look at one volume: lists of pools, disks by slot, disks by file, files, and pools once more.
+func looks(pool, diskBySlot, diskByFile, file string) string {
+	return fmt.Sprintf("[%s]\r\n[%s]\r\n[%s]\r\n[%s]\r\n[%[1]s]\r\nOK-NONCE\r\n", pool, diskBySlot, diskByFile, file)
 }
 
 // shows is the reply to the look at one volume while its disk is like this, with its file.
-func shows(disk string) string { return looks(poolJSON, poolJSON, disk, disk, fileJSON) }
+func shows(disk string) string { return looks(poolJSON, disk, disk, fileJSON) }
 
 // nothing is the reply to the look at one volume where there is none.
-func nothing() string { return looks(poolJSON, poolJSON, "", "", "") }
+func nothing() string { return looks(poolJSON, "", "", "") }
 
 const (
 	poolJSON = `{".id":"*1","free":107374182400,"fs":"ext4","mount-point":"pool","mounted":true,"size":214748364800,"slot":"pool","type":"partition"}`
