@@ -108,6 +108,8 @@ func TestCreateChangesNothingWhereSomethingElseIs(t *testing.T) {
 		"one list too few":       {"[]\r\n[]\r\n[]\r\n[]\r\nOK-NONCE\r\n", ErrMalformed},
 		"one list too many":      {strings.Replace(looks(poolJSON, "", "", ""), "OK", "[]\r\nOK", 1), ErrMalformed},
 		"a list that is cut":     {"[]\r\n[]\r\n[{\"slot\":", ErrTruncated},
+		"a size in odd groups":   {looks(poolJSON, strings.ReplaceAll(diskJSON, `1073741824`, `"1 0737 41 824"`), "", ""), ErrMalformed},
+		"a size of two numbers":  {looks(poolJSON, strings.ReplaceAll(diskJSON, `1073741824`, `"1073741 824"`), "", ""), ErrMalformed},
 		"a size that is no size": {looks(poolJSON, strings.ReplaceAll(diskJSON, `1073741824`, `"1024.0MiB"`), "", ""), ErrMalformed},
 	} {
 		t.Run(name, func(t *testing.T) {

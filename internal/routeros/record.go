@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"regexp"
 	"strconv"
 	"strings"
 )
@@ -55,11 +56,17 @@ func (r record) bytes(key string) (int64, error) {
 	return n, nil
 }
 
+// grouped is a number as print shows it. Other spaces stand between two numbers, or where a digit is missing.
+var grouped = regexp.MustCompile(`^\d{1,3}( \d{3})+$`)
+
 // integer reads 1099511627776, 1 099 511 627 776, 2048.000000 and 1.5e3; a fraction is not an integer.
 func integer(text string) (int64, bool) {
-	text = strings.ReplaceAll(text, " ", "")
+	text = strings.TrimSpace(text)
 	if whole, fraction, ok := strings.Cut(text, "."); ok && fraction != "" && strings.Trim(fraction, "0") == "" {
 		text = whole
+	}
+	if grouped.MatchString(text) {
+		text = strings.ReplaceAll(text, " ", "")
 	}
 	if n, err := strconv.ParseInt(text, 10, 64); err == nil {
 		return n, true
