@@ -320,6 +320,10 @@ func TestConfigurationIsCheckedAtOnce(t *testing.T) {
 		"a port out of range":  {Executor: x, BasePath: "/pool", Port: 65536},
 		"an NQN without nqn":   {Executor: x, BasePath: "/pool", NQNPrefix: "iqn.2000-02.com.mikrotik:"},
 		"an NQN with a quote":  {Executor: x, BasePath: "/pool", NQNPrefix: `nqn.2000-02.com.mikrotik:"`},
+		"here":                 {Executor: x, BasePath: "."},
+		"a pool elsewhere":     {Executor: x, BasePath: "/pool/volumes", Pool: "raid10"},
+		"a pool like the base": {Executor: x, BasePath: "/pool2/volumes", Pool: "pool"},
+		"a pool below":         {Executor: x, BasePath: "/pool", Pool: "pool/volumes"},
 		"a pool out of bounds": {Executor: x, BasePath: "/pool", Pool: "a b"},
 	} {
 		if v, err := NewVolumes(c); KindOf(err) != ErrInvalid || v != nil {

@@ -54,7 +54,7 @@ func cleanBase(base string) (string, error) {
 	if len(trimmed) > maxBase {
 		return "", invalid("the base path has %d characters, at most %d fit", len(trimmed), maxBase)
 	}
-	if !validPath.MatchString(trimmed) || path.Clean(trimmed) != trimmed || strings.HasPrefix(trimmed, "..") {
+	if !validPath.MatchString(trimmed) || path.Clean(trimmed) != trimmed || strings.HasPrefix(trimmed, "..") || trimmed == "." {
 		return "", invalid("the base path %q must be a directory such as /pool/volumes, of letters, digits, dots, underscores and hyphens", base)
 	}
 	return trimmed, nil

@@ -67,6 +67,10 @@ func NewVolumes(c VolumesConfig) (*Volumes, error) {
 	if err != nil {
 		return nil, err
 	}
+	// The pool proves that the base path is on it; another one would let files fill the system's own storage.
+	if base != pool && !strings.HasPrefix(base, pool+"/") {
+		return nil, invalid("the base path %q is not on the pool %q", base, pool)
+	}
 	if c.NQNPrefix == "" {
 		c.NQNPrefix = "nqn.2000-02.com.mikrotik:"
 	}
