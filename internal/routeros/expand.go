@@ -34,6 +34,9 @@ func (v *Volumes) expand(ctx context.Context, slot string, size int64) (Volume, 
 		case races == maxRaces:
 			return Volume{}, unknownOutcome("others kept changing the size of the volume")
 		}
+		if err := here.keepsFile(want); err != nil {
+			return Volume{}, err
+		}
 		if err := here.pool.hold(want.Size - have.Size); err != nil {
 			return Volume{}, err
 		}
@@ -42,6 +45,15 @@ func (v *Volumes) expand(ctx context.Context, slot string, size int64) (Volume, 
 		}
 		here, err = v.resized(ctx, want, have.Size)
 	}
+}
+
+// keepsFile refuses a growth of the disk that would cut off the end of its file: the disk may begin later in the file, or
+// not show yet how large the file became. A rounded size, of a RouterOS without :serialize, tells nothing.
+func (here presence) keepsFile(want Volume) error {
+	if size, err := here.file.bytes("size"); err == nil && size > want.Size {
+		return unknownOutcome(fmt.Sprintf("the file %s has %d bytes already, and its disk shows less", want.FilePath, size))
+	}
+	return nil
 }
 
 // maxRaces is how often a volume that somebody else grows at the same time is looked at again.

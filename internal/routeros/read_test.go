@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+
+	"rds-csi/internal/emulator"
 )
 
 func TestGetReadsOneVolume(t *testing.T) {
@@ -174,6 +176,20 @@ func TestExpandOnlyGrows(t *testing.T) {
 				t.Errorf("got %v", err)
 			}
 		})
+	})
+}
+
+// A disk may show less than its file has: it begins later in it, or does not know yet that the file grew.
+func TestExpandMakesNoFileSmallerThanItIs(t *testing.T) {
+	onDevice(t, careless, func(t *testing.T, device *emulator.Device, v *Volumes) {
+		device.Run(t.Context(), "admin", `/disk add type=file file-path=/`+file1+` file-size=4G file-offset=3G slot=pvc-1 nvme-tcp-export=yes`)
+		got, err := v.Expand(t.Context(), "pvc-1", 2<<30)
+		if KindOf(err) != ErrOutcomeUnknown || got != (Volume{}) {
+			t.Errorf("got %+v, %v", got, err)
+		}
+		if size, _ := device.FileSize(file1); size != 4<<30 {
+			t.Errorf("the file has %d bytes now", size)
+		}
 	})
 }
 
