@@ -42,7 +42,7 @@ func (v *Volumes) create(ctx context.Context, request CreateRequest) (Volume, er
 	case here.disk != nil:
 		return v.reuse(ctx, here, want, fits)
 	case here.user != nil:
-		return Volume{}, conflict("the file %s belongs to the disk in slot %q", want.FilePath, here.user.text("slot"))
+		return Volume{}, here.taken(want)
 	case here.file != nil:
 		return Volume{}, orphan(here.file, want)
 	}
@@ -104,6 +104,8 @@ func (here presence) wanted(want Volume, fits func(int64) bool) (Volume, error) 
 	switch {
 	case KindOf(err) == ErrInvalid:
 		return Volume{}, conflict("%s", err.(*Error).Text)
+	case err == nil && here.user != nil: // two disks over one file: whoever uses the other writes into the volume
+		return Volume{}, here.taken(want)
 	case err == nil && !fits(have.Size):
 		return Volume{}, conflict("the disk in slot %s has %d bytes, %d are wanted", want.Slot, have.Size, want.Size)
 	case err == nil && have.Exported && (have.NQN != want.NQN || have.Port != want.Port):
@@ -112,6 +114,11 @@ func (here presence) wanted(want Volume, fits func(int64) bool) (Volume, error) 
 		return Volume{}, err
 	}
 	return have, nil
+}
+
+// taken tells whose the volume's file is.
+func (here presence) taken(want Volume) *Error {
+	return conflict("the file %s belongs to the disk in slot %q", want.FilePath, here.user.text("slot"))
 }
 
 // confirm looks until the volume is there and exported. ErrNotFound: nothing of it is to be seen.

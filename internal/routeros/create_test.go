@@ -95,6 +95,7 @@ func TestCreateChangesNothingWhereSomethingElseIs(t *testing.T) {
 		"another port":           {shows(strings.Replace(diskJSON, "4420", "4421", 1)), ErrAlreadyExists},
 		"hardware in the slot":   {looks(poolJSON, `{"slot":"pvc-1","type":"hardware","size":1073741824}`, "", ""), ErrAlreadyExists},
 		"the file of another":    {looks(poolJSON, "", strings.Replace(diskJSON, `"slot":"pvc-1"`, `"slot":"x"`, 1), fileJSON), ErrAlreadyExists},
+		"its file used twice":    {looks(poolJSON, diskJSON, diskJSON+","+strings.Replace(diskJSON, `"slot":"pvc-1"`, `"slot":"x"`, 1), fileJSON), ErrAlreadyExists},
 		"a disk without a file":  {looks(poolJSON, diskJSON, diskJSON, ""), ErrPoolUnavailable},
 		"no size but file-size":  {shows(strings.Replace(diskJSON, `"size":1073741824,`, "", 1)), ErrPoolUnavailable},
 		"a size not yet known":   {looks(poolJSON, strings.ReplaceAll(diskJSON, "1073741824", "0"), "", ""), ErrPoolUnavailable},
