@@ -62,10 +62,11 @@ func (v *Volumes) add(ctx context.Context, want Volume, fits func(int64) bool) (
 		}
 	case ErrInvalid:
 		return Volume{}, blameLength(refused, want.Slot)
-	case ErrNoSpace, ErrNotAllowed, ErrRoseStorageMissing, ErrUnsupported:
+	case ErrNotAllowed, ErrRoseStorageMissing, ErrUnsupported:
 		return Volume{}, refused
 	}
-	// Whatever else the device said: the volume may be there, made by this command, an earlier one or another controller.
+	// Whatever else the device said: the volume may be there, made by this command, an earlier one or another controller, or
+	// a part of it, where the pool became full meanwhile.
 	have, err := v.confirm(ctx, want, fits)
 	if !errors.Is(err, ErrNotFound) {
 		return have, err
@@ -75,7 +76,7 @@ func (v *Volumes) add(ctx context.Context, want Volume, fits func(int64) bool) (
 		return Volume{}, v.missing(ctx, want)
 	case ErrFailure:
 		return Volume{}, blameLength(refused, want.Slot)
-	case ErrPoolUnavailable, ErrOutcomeUnknown:
+	case ErrNoSpace, ErrPoolUnavailable, ErrOutcomeUnknown:
 		return Volume{}, refused
 	}
 	return Volume{}, unknownOutcome("nothing is to be seen of the volume, and the device said: " + refused.(*Error).Text)

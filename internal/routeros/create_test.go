@@ -155,7 +155,7 @@ type refusedAdd struct {
 
 // confirmed: such a refusal may not be the whole truth.
 func (r refusedAdd) confirmed() bool {
-	return r.want == ErrFailure || r.want == ErrOutcomeUnknown || r.want == ErrPoolUnavailable
+	return r.want == ErrFailure || r.want == ErrNoSpace || r.want == ErrOutcomeUnknown || r.want == ErrPoolUnavailable
 }
 
 func TestARefusedAddSaysWhy(t *testing.T) {
@@ -202,13 +202,27 @@ func TestARefusedAddSaysWhy(t *testing.T) {
 // A device whose words are not known, or that says that something is there, may have made the volume all the same.
 func TestWhateverTheDeviceSaysAVolumeThatIsThereIsTheAnswer(t *testing.T) {
 	for _, said := range []string{"", "OK-", "failure: already have such slot\r\n", "failure: file is in use\r\n", "no such item\r\n",
-		"failure: something else\r\n", "warning: something\r\nOK-NONCE\r\n",
+		"failure: something else\r\n", "failure: not enough space\r\n", "warning: something\r\nOK-NONCE\r\n",
 		"OK-NONCE\r\nno space left\r\n", "action timed out - try again\r\n"} {
 		v := volumes(t, scripted(t, step{`/file print`, nothing()}, step{`/disk add`, said}, step{`/file print`, shows(diskJSON)}))
 		if got, err := v.Create(t.Context(), oneGiB); err != nil || got != pvc1 {
 			t.Errorf("%q: got %+v, %v", said, got, err)
 		}
 	}
+}
+
+// A pool that fills up while the file is made may leave a part of it.
+func TestAFullPoolMayLeaveAPartOfTheVolume(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		steps := []step{{`/file print`, nothing()}, {`/disk add`, "failure: not enough space\r\n"}}
+		for range settle {
+			steps = append(steps, step{`/file print`, looks(poolJSON, "", "", fileJSON)})
+		}
+		_, err := volumes(t, scripted(t, steps...)).Create(t.Context(), oneGiB)
+		if KindOf(err) != ErrOutcomeUnknown || !strings.Contains(err.Error(), "/file remove") {
+			t.Errorf("got %v", err)
+		}
+	})
 }
 
 func TestCreateTakesBackWhatTheDevicePutIntoAShorterSlot(t *testing.T) {
