@@ -84,10 +84,10 @@ var faults = []fault{
 			func(w *world) { w.changeFaults(func(f *emulator.Faults) { f.Cut = false }) }
 	}},
 	{name: "reboot", most: 5 * time.Minute, plan: func(r *rand.Rand, lasts time.Duration) (begin, end func(*world)) {
-		return func(w *world) { w.rds.Reboot(lasts) }, nil
+		return func(w *world) { w.back = w.now() + lasts; w.rds.Reboot(lasts) }, nil
 	}},
 	{name: "power cut", most: 5 * time.Minute, plan: func(r *rand.Rand, lasts time.Duration) (begin, end func(*world)) {
-		return func(w *world) { w.rds.PowerCut(lasts) }, nil
+		return func(w *world) { w.back = w.now() + lasts; w.rds.PowerCut(lasts) }, nil
 	}},
 	{name: "pool not mounted", plan: func(*rand.Rand, time.Duration) (begin, end func(*world)) {
 		return func(w *world) { w.rds.Device().SetPoolMounted("pool", false) },

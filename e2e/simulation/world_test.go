@@ -38,9 +38,10 @@ type world struct {
 	key                  []byte // what belongs into keyFile
 	publicKey            ssh.PublicKey
 	hostKey              ssh.Signer
-	hush                 func()      // ends the device's chatter
-	cuts                 atomic.Bool // output is cut, or was in this episode
-	trouble              atomic.Bool // faults have begun, and not all is well yet
+	hush                 func()        // ends the device's chatter
+	back                 time.Duration // when the device is up again after its newest reboot
+	cuts                 atomic.Bool   // output is cut, or was in this episode
+	trouble              atomic.Bool   // faults have begun, and not all is well yet
 
 	workers    sync.WaitGroup
 	endWorkers context.CancelFunc
@@ -117,8 +118,8 @@ func (w *world) pass(e episode) (end time.Duration) {
 		w.settled()
 		w.withProcess((*process).checkScrape)
 	}
-	w.until(e.healed)
-	late := max(0, w.now()-e.healed) // what was done may have taken its time
+	w.until(max(e.healed, w.back))
+	late := max(0, w.now()-e.healed) // what was done may have taken its time, and what came after it began late
 	e.healed, e.end = e.healed+late, e.end+late
 	w.rds.SetFaults(emulator.Faults{Delay: w.profile.delay})
 	w.network.names.Store(0)
